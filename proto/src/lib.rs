@@ -10,7 +10,7 @@ mod generated {
 }
 
 pub use generated::huan::r#type as types;
-pub use generated::huan::{auth, error, feed, profile, segment};
+pub use generated::huan::{auth, error, evaluation, feed, profile, segment, strategy};
 
 /// The encoded descriptors of all contracts, our own options included.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
