@@ -1,0 +1,3 @@
+//! Stories over the whole suite, one module each, in one binary so that the suite is linked once.
+
+mod deploy;

@@ -1,0 +1,1 @@
+//! Nothing: the stories over the whole suite are the test binary `it`.
