@@ -5,6 +5,8 @@ mod manifest;
 
 use std::collections::BTreeSet;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use huan_chassis::token::Keys;
 use manifest::{Manifests, Service, named, services, validate};
 use serde_json::{Value, json};
 
@@ -83,6 +85,32 @@ fn settings_exist_in_the_defaults() {
                     service.name
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn nothing_local_is_left_to_the_defaults() {
+    let base = Manifests::render("base");
+    for service in services() {
+        let env = service.env(&base);
+        let mounts = base.container(&service.name)["volumeMounts"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        for key in service.local_settings() {
+            let set = env
+                .get(&key)
+                .unwrap_or_else(|| panic!("{key} is left to its default, which is of one machine"));
+            let Some(path) = set["value"].as_str().filter(|value| value.starts_with('/')) else {
+                continue;
+            };
+            let below = |mount: &Value| {
+                mount["mountPath"]
+                    .as_str()
+                    .is_some_and(|folder| path.starts_with(folder))
+            };
+            assert!(mounts.iter().any(below), "{key} names {path}, which nothing mounts");
         }
     }
 }
@@ -222,6 +250,22 @@ fn dev_overlay_holds_all_that_it_refers_to() {
             );
         }
     }
+}
+
+#[test]
+fn dev_key_is_one_that_the_services_take() {
+    let dev = Manifests::render("overlays/dev");
+    let volumes = &dev.get("Deployment", "gateway")["spec"]["template"]["spec"]["volumes"];
+    let secret = volumes[0]["secret"]["secretName"]
+        .as_str()
+        .expect("the gateway mounts the key");
+    let key = &dev.get("Secret", secret)["data"]["key"];
+    // A Secret's data is base64 of the file, which is base64 itself.
+    let content = BASE64_STANDARD.decode(key.as_str().expect("a key")).expect("base64");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, content).expect("a file in the temporary folder");
+    Keys::from_file(&file).expect("a key of the right length");
 }
 
 #[test]

@@ -49,6 +49,19 @@ impl Service {
             .collect()
     }
 
+    /// The variables of the settings whose defaults are of one machine: addresses of others, and files.
+    pub fn local_settings(&self) -> Vec<String> {
+        let local = |key: &str| key == "url" || key.ends_with("_file") || key.ends_with("_dir");
+        let sections = self
+            .defaults
+            .iter()
+            .filter_map(|(section, value)| Some((section, value.as_table()?)));
+        let keys = sections.flat_map(|(section, keys)| keys.keys().map(move |key| (section, key)));
+        let variable =
+            |(section, key): (&String, &String)| format!("HUAN_{}__{section}__{key}", self.name).to_uppercase();
+        keys.filter(|(_, key)| local(key)).map(variable).collect()
+    }
+
     /// The environment of its container, by name.
     pub fn env(&self, manifests: &Manifests) -> BTreeMap<String, Value> {
         let env = manifests.container(&self.name)["env"]
