@@ -1,0 +1,21 @@
+//! The frame that every Huan service is built in: configuration, stores, errors, servers, clients, telemetry,
+//! identities and feeds. It knows no word of banking. Modules in reading order.
+
+pub mod clock;
+pub mod error;
+pub mod check;
+pub mod page;
+pub mod config;
+pub mod telemetry;
+pub mod token;
+pub mod identity;
+pub mod policy;
+pub mod server;
+pub mod client;
+pub mod store;
+pub mod commit;
+pub mod feed;
+pub mod directory;
+
+pub use error::{Error, FieldFault, Result};
+pub use identity::Identity;
