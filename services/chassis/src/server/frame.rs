@@ -1,0 +1,70 @@
+//! One gRPC message in its frame: a flag, a length, and the message. It reads and writes frames; what is in them is
+//! for the layers.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Limited};
+use tonic::body::Body;
+
+use super::MAX_MESSAGE_BYTES;
+use crate::error::{Error, Result};
+
+const PREFIX: usize = 5;
+
+/// Reads the whole body of a unary request. Errors: Invalid if it is too large or breaks off.
+pub(super) async fn collect(body: Body) -> Result<Bytes> {
+    let collected = Limited::new(body, MAX_MESSAGE_BYTES + PREFIX).collect().await;
+    let fault = || {
+        Error::invalid(
+            "request",
+            format!("breaks off, or is larger than {MAX_MESSAGE_BYTES} bytes"),
+        )
+    };
+    Ok(collected.map_err(|_| fault())?.to_bytes())
+}
+
+/// Takes the one message out of its frame. Errors: Invalid if there is not exactly one, or it is compressed.
+pub(super) fn message(frame: &Bytes) -> Result<Bytes> {
+    let fault = || Error::invalid("request", "is not exactly one uncompressed message");
+    let prefix = frame.get(..PREFIX).ok_or_else(fault)?;
+    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
+    if prefix[0] != 0 || frame.len() != PREFIX + length {
+        return Err(fault());
+    }
+    Ok(frame.slice(PREFIX..))
+}
+
+/// Puts a message into a frame.
+pub(super) fn framed(message: &impl prost::Message) -> Bytes {
+    let length = message.encoded_len();
+    let mut frame = BytesMut::with_capacity(PREFIX + length);
+    frame.put_u8(0);
+    frame.put_u32(length as u32);
+    // The buffer grows as needed, so that encoding cannot fail.
+    let _ = message.encode(&mut frame);
+    frame.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_out_of_its_frame() {
+        let frame = framed(&prost_types::Timestamp { seconds: 1, nanos: 2 });
+        assert_eq!(message(&frame).unwrap().len(), 4);
+        assert_eq!(message(&framed(&())).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn anything_but_one_plain_message_is_refused() {
+        for bytes in [
+            &[][..],
+            &[0, 0, 0, 0],
+            &[1, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 2, 9],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ] {
+            assert!(message(&Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
+        }
+    }
+}
