@@ -1,0 +1,221 @@
+//! A service's database: SQLite or PostgreSQL behind one handle that reads freely and writes one transaction at a
+//! time where the database allows no more. It owns connections, transactions and migrations; what is in the tables is
+//! each service's.
+
+use std::{
+    future::Future,
+    ops::Deref,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use sea_orm_migration::MigratorTrait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Error, Result, config};
+
+#[cfg(feature = "testing")]
+pub mod test;
+
+/// How long a caller waits for a connection. Who reads past an open transaction of its own in a database that lives in
+/// memory waits for itself: it fails after this.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long SQLite waits for a lock that another process holds, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+/// A PostgreSQL connection that was idle for longer is tried before it is used.
+const IDLE: Duration = Duration::from_secs(30);
+/// Replicas that start together migrate one after the other under this advisory lock ("huan").
+const MIGRATION_LOCK: i64 = 0x6875_616e;
+
+/// A service's database. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: DatabaseConnection,
+    // SQLite has one writer: who waits here is served in order, where its own busy handler would let them starve.
+    writer: Option<Arc<Semaphore>>,
+    published: watch::Sender<()>,
+    closed: CancellationToken,
+}
+
+impl Store {
+    /// Connects, then brings the schema up to date.
+    pub async fn open<M: MigratorTrait>(config: &config::Database) -> Result<Self> {
+        let db = connect(config).await?;
+        migrate::<M>(&db).await?;
+        Ok(Self::new(db))
+    }
+
+    /// Wraps a connection whose schema is up to date.
+    pub fn new(db: DatabaseConnection) -> Self {
+        let writer = (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
+        Self {
+            db,
+            writer,
+            published: watch::Sender::new(()),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// Where to read. A caller that holds a [`Tx`] reads through that instead.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    /// Begins a write transaction. On SQLite there is one at a time, first come first served, and it takes the write
+    /// lock at once, so that no reader turns writer half-way and finds the database busy.
+    pub async fn begin(&self) -> Result<Tx> {
+        let permit = match &self.writer {
+            Some(writer) => Some(
+                writer
+                    .clone()
+                    .acquire_owned()
+                    .await
+                    .expect("the semaphore is never closed"),
+            ),
+            None => None,
+        };
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let tx = self.db.begin_with_options(immediate).await?;
+        Ok(Tx {
+            tx,
+            published: AtomicBool::new(false),
+            wake: self.published.clone(),
+            _permit: permit,
+        })
+    }
+
+    /// Ends every watch and consumer of this store's feeds, so that a server can drain.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Completes once [`Store::close`] was called.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.closed.clone().cancelled_owned()
+    }
+
+    /// Changes whenever this process has committed something to its feed.
+    pub(crate) fn published(&self) -> watch::Receiver<()> {
+        self.published.subscribe()
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.db.get_database_backend() == DbBackend::Postgres
+    }
+}
+
+/// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub struct Tx {
+    tx: DatabaseTransaction,
+    published: AtomicBool,
+    wake: watch::Sender<()>,
+    // Last: given back once the transaction above has ended.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Tx {
+    /// Makes the writes durable, then wakes the feed's watchers if any of them was published.
+    pub async fn commit(self) -> Result<()> {
+        let Self {
+            tx,
+            published,
+            wake,
+            _permit,
+        } = self;
+        tx.commit().await?;
+        if published.into_inner() {
+            wake.send_replace(());
+        }
+        Ok(())
+    }
+
+    /// Notes that the feed has grown.
+    pub(crate) fn mark_published(&self) {
+        self.published.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Deref for Tx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+}
+
+/// Connects to `sqlite://path`, `sqlite::memory:` or `postgres://…`. A SQLite file and its folder are made if missing.
+pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(&config.url);
+    options
+        .max_connections(config.max_connections)
+        .acquire_timeout(ACQUIRE)
+        .sqlx_logging(false);
+    if let Some(place) = config.url.strip_prefix("sqlite:") {
+        let place = place.trim_start_matches("//");
+        if place.starts_with(":memory:") {
+            // Each connection would be a database of its own, and it lives as long as its connection does.
+            options
+                .max_connections(1)
+                .min_connections(1)
+                .idle_timeout(None::<Duration>)
+                .max_lifetime(None::<Duration>);
+        } else {
+            make_folder(place)?;
+        }
+        options.test_before_acquire(false).map_sqlx_sqlite_opts(sqlite);
+    } else {
+        options.test_before_acquire_if_idle_for(IDLE);
+    }
+    Ok(Database::connect(options).await?)
+}
+
+/// Brings the schema up to date.
+pub async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<()> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(M::up(db, None).await?);
+    }
+    let tx = db.begin().await?;
+    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        .await?;
+    M::up(&tx, None).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Tells whether a write failed because a unique value is taken.
+pub fn is_unique_violation(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL would lose the last commits with the power.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+}
+
+fn make_folder(place: &str) -> Result<()> {
+    let path = Path::new(place.split('?').next().unwrap_or_default());
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(|error| Error::Internal(format!("{}: {error}", folder.display())))
+        }
+        None => Ok(()),
+    }
+}
