@@ -6,11 +6,15 @@ mod manifest;
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use huan::{Suite, suite::Place};
 use huan_chassis::token::Keys;
 use manifest::{Manifests, Service, named, services, validate};
 use serde_json::{Value, json};
+use tonic::transport::Endpoint;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 const OVERLAYS: [&str; 2] = ["base", "overlays/dev"];
+const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"];
 
 #[test]
 fn every_service_has_its_manifests() {
@@ -62,7 +66,7 @@ fn ports_are_those_of_the_defaults() {
             json!(format!("0.0.0.0:{port}")),
             "{listen}"
         );
-        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        for probe in PROBES {
             assert_eq!(container[probe]["grpc"]["port"], json!(port), "{name}: {probe}");
         }
     }
@@ -168,6 +172,39 @@ fn readiness_asks_for_a_service_of_the_contract() {
             assert_eq!(name, "gateway", "{name}: readiness names no service");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_answered_by_a_running_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = Suite::start(&Place::folder(folder.path())).await.unwrap();
+    let base = Manifests::render("base");
+    for Service { name, .. } in services() {
+        let address = suite
+            .doors
+            .services
+            .get(name.as_str())
+            .copied()
+            .unwrap_or(suite.doors.gateway);
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect_lazy();
+        for probe in PROBES {
+            let service = base.container(&name)[probe]["grpc"]["service"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let answer = HealthClient::new(channel.clone())
+                .check(HealthCheckRequest { service })
+                .await;
+            let status = answer
+                .unwrap_or_else(|fault| panic!("{name}: {probe}: {fault}"))
+                .into_inner()
+                .status();
+            assert_eq!(status, ServingStatus::Serving, "{name}: {probe}");
+        }
+    }
+    suite.stop().await.unwrap();
 }
 
 #[test]
