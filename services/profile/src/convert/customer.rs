@@ -1,0 +1,199 @@
+//! Customers between wire and disk.
+
+use huan_chassis::{Identity, Result, check::Faults, clock};
+use huan_proto::profile::v1 as pb;
+
+use super::{attributes, day_text, envelope, keep, unique};
+use crate::store::entity::customer;
+
+/// The most attributes of a customer.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// The row that a customer asks for; key, revision and times are the store's to fill in.
+pub fn row(faults: &mut Faults, field: &str, tenant: &str, customer: pb::Customer) -> customer::Model {
+    let at = |name: &str| format!("{field}.{name}");
+    let kept = pb::Customer {
+        person: customer.person.map(|found| person(faults, &at("person"), found)),
+        attributes: attributes(faults, &at("attributes"), customer.attributes, MAX_ATTRIBUTES),
+        ..Default::default()
+    };
+    customer::Model {
+        tenant: tenant.to_owned(),
+        customer_id: faults.id(&at("customer_id"), &customer.customer_id),
+        customer_key: String::new(),
+        request_id: None,
+        customer_type: faults.enumeration::<pb::CustomerType>(&at("type"), customer.r#type) as i16,
+        owner_path: faults.path(&at("owner_path"), &customer.owner_path),
+        manager_id: faults.optional_text(&at("manager_id"), &customer.manager_id, 64),
+        risk_level: faults.optional_enumeration::<pb::RiskLevel>(&at("risk_level"), customer.risk_level) as i16,
+        gates: gate_bits(faults, &at("gates"), &customer.gates),
+        personalisation_refused: customer.personalisation_refused,
+        open_day: faults
+            .optional_day(&at("open_day"), &customer.open_day)
+            .map(|day| day.0),
+        format: envelope::PLAIN,
+        key_id: String::new(),
+        payload: envelope::seal(&kept),
+        revision: 1,
+        create_time: 0,
+        update_time: 0,
+    }
+}
+
+/// The rows of a batch, and the first fault of each one refused.
+pub fn batch(customers: Vec<pb::Customer>, tenant: &str) -> (Vec<(usize, customer::Model)>, Vec<pb::RowFault>) {
+    let mut refused = Vec::new();
+    let mut rows = Vec::with_capacity(customers.len());
+    for (index, customer) in customers.into_iter().enumerate() {
+        let mut faults = Faults::new();
+        let row = row(&mut faults, &format!("customers[{index}]"), tenant, customer);
+        rows.extend(keep(index, faults, row, &mut refused).map(|row| (index, row)));
+    }
+    let field = |index| format!("customers[{index}].customer_id");
+    let rows = unique(rows, |row| row.customer_id.clone(), field, &mut refused);
+    (rows, refused)
+}
+
+/// What a ListCustomers asks for.
+#[derive(Debug)]
+pub struct List {
+    /// Customers owned at or below this path.
+    pub owner_path: String,
+    /// Of this type; 0 = all.
+    pub customer_type: i32,
+    type_text: String,
+}
+
+impl List {
+    /// What the list is narrowed by.
+    pub fn filter<'a>(&'a self, tenant: &'a str) -> [&'a str; 4] {
+        [tenant, "customers", &self.owner_path, &self.type_text]
+    }
+}
+
+/// Reads what a ListCustomers asks for; no path = the caller's own.
+pub fn list(request: &pb::ListCustomersRequest, by: &Identity) -> Result<List> {
+    let mut faults = Faults::new();
+    let own = if by.org_path.is_empty() { "/" } else { &by.org_path };
+    let path = if request.owner_path.is_empty() {
+        own
+    } else {
+        &request.owner_path
+    };
+    let owner_path = faults.path("owner_path", path);
+    let customer_type = faults.optional_enumeration::<pb::CustomerType>("type", request.r#type) as i32;
+    let list = List {
+        owner_path,
+        customer_type,
+        type_text: customer_type.to_string(),
+    };
+    faults.finish().map(|()| list)
+}
+
+/// The row that CreateCustomer asks for.
+pub fn create(request: pb::CreateCustomerRequest, tenant: &str) -> Result<customer::Model> {
+    let mut faults = Faults::new();
+    let request_id = faults.id("request_id", &request.request_id);
+    let customer = faults.required("customer", request.customer).unwrap_or_default();
+    let row = customer::Model {
+        request_id: Some(request_id),
+        ..row(&mut faults, "customer", tenant, customer)
+    };
+    faults.finish().map(|()| row)
+}
+
+/// Checks all of UpdateCustomer that can be checked without the customer: its revision and its mask.
+pub fn update(request: &pb::UpdateCustomerRequest) -> Result<()> {
+    let mut faults = Faults::new();
+    faults.id("customer_id", &request.customer_id);
+    if request.revision < 1 {
+        faults.add("revision", "is required");
+    }
+    if request.update_mask.as_ref().is_none_or(|mask| mask.paths.is_empty()) {
+        faults.add("update_mask", "is required");
+    }
+    faults.required("customer", request.customer.as_ref());
+    faults.finish()
+}
+
+/// The row after an UpdateCustomer: the stored one with the masked fields of the request.
+pub fn updated(old: &customer::Model, request: pb::UpdateCustomerRequest) -> Result<customer::Model> {
+    let mut faults = Faults::new();
+    let mut merged = message(old)?;
+    let from = request.customer.unwrap_or_default();
+    for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
+        match path.as_str() {
+            "owner_path" => merged.owner_path = from.owner_path.clone(),
+            "manager_id" => merged.manager_id = from.manager_id.clone(),
+            "person" => merged.person = from.person.clone(),
+            "risk_level" => merged.risk_level = from.risk_level,
+            "gates" => merged.gates = from.gates.clone(),
+            "personalisation_refused" => merged.personalisation_refused = from.personalisation_refused,
+            "open_day" => merged.open_day = from.open_day.clone(),
+            "attributes" => merged.attributes = from.attributes.clone(),
+            _ => faults.add("update_mask", "names a field that cannot be changed"),
+        }
+    }
+    let row = row(&mut faults, "customer", &old.tenant, merged);
+    faults.finish().map(|()| replacing(old, row))
+}
+
+/// A row that takes another's place: the key, the request and the time of creation stay, the revision grows.
+pub fn replacing(old: &customer::Model, new: customer::Model) -> customer::Model {
+    customer::Model {
+        customer_key: old.customer_key.clone(),
+        request_id: old.request_id.clone(),
+        revision: old.revision + 1,
+        create_time: old.create_time,
+        ..new
+    }
+}
+
+/// The message of a row. Error: internal, if its envelope does not open.
+pub fn message(row: &customer::Model) -> Result<pb::Customer> {
+    let kept: pb::Customer = envelope::open(row.format, &row.payload)?;
+    Ok(pb::Customer {
+        customer_id: row.customer_id.clone(),
+        customer_key: row.customer_key.clone(),
+        r#type: i32::from(row.customer_type),
+        owner_path: row.owner_path.clone(),
+        manager_id: row.manager_id.clone(),
+        person: kept.person,
+        risk_level: i32::from(row.risk_level),
+        gates: gates(row.gates),
+        personalisation_refused: row.personalisation_refused,
+        open_day: day_text(row.open_day),
+        attributes: kept.attributes,
+        revision: row.revision,
+        create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
+        update_time: Some(clock::timestamp(clock::from_micros(row.update_time))),
+    })
+}
+
+/// The gates of a column, ascending.
+pub fn gates(bits: i32) -> Vec<i32> {
+    (0..31).filter(|gate| bits & (1 << gate) != 0).collect()
+}
+
+fn gate_bits(faults: &mut Faults, field: &str, gates: &[i32]) -> i32 {
+    let read = gates.iter().enumerate().map(|(index, gate)| {
+        let gate = faults.enumeration::<pb::Gate>(&format!("{field}[{index}]"), *gate);
+        1 << (gate as i32)
+    });
+    read.fold(0, |bits, bit| bits | bit)
+}
+
+fn person(faults: &mut Faults, field: &str, person: pb::Person) -> pb::Person {
+    let at = |name: &str| format!("{field}.{name}");
+    pb::Person {
+        name: faults.optional_text(&at("name"), &person.name, 200),
+        phone: faults.optional_text(&at("phone"), &person.phone, 32),
+        id_number: faults.optional_text(&at("id_number"), &person.id_number, 64),
+        address: faults.optional_text(&at("address"), &person.address, 400),
+        birth_day: day_text(
+            faults
+                .optional_day(&at("birth_day"), &person.birth_day)
+                .map(|day| day.0),
+        ),
+    }
+}

@@ -1,0 +1,101 @@
+//! Feed rows: what is published of each kind of change, and how a published row goes out on the wire.
+
+use huan_chassis::{Error, Result, check::Faults, feed};
+use huan_proto::{
+    feed::v1::{Header, Heartbeat},
+    profile::v1::{self as pb, profile_change::Change, watch_profiles_response::Item},
+};
+use prost::Message;
+
+use crate::store::entity::{consent, customer};
+
+/// The cursor and the kinds that a WatchProfiles asks for.
+pub fn watch(request: pb::WatchProfilesRequest) -> Result<(String, Vec<i32>)> {
+    let mut faults = Faults::new();
+    if request.kinds.is_empty() {
+        faults.add("kinds", "is required");
+    }
+    for (index, kind) in request.kinds.iter().enumerate() {
+        faults.enumeration::<pb::ChangeKind>(&format!("kinds[{index}]"), *kind);
+    }
+    faults.finish().map(|()| (request.cursor, request.kinds))
+}
+
+/// The row of a change to a tenant.
+pub fn tenant_row(tenant: &str, change: Change) -> feed::Row {
+    feed::Row {
+        tenant: tenant.to_owned(),
+        kind: kind(&change).into(),
+        owner_path: "/".to_owned(),
+        payload: payload(change),
+        ..Default::default()
+    }
+}
+
+/// The row of a change to a customer.
+pub fn customer_row(customer: &customer::Model, change: Change, traceparent: Option<String>) -> feed::Row {
+    feed::Row {
+        tenant: customer.tenant.clone(),
+        kind: kind(&change).into(),
+        customer_id: customer.customer_id.clone(),
+        customer_key: customer.customer_key.clone(),
+        partition: feed::partition(&customer.customer_id),
+        owner_path: customer.owner_path.clone(),
+        payload: payload(change),
+        traceparent,
+    }
+}
+
+/// What a decision must know of a customer.
+pub fn standing(customer: &customer::Model, consents: &[consent::Model]) -> Change {
+    Change::Standing(pb::Standing {
+        r#type: i32::from(customer.customer_type),
+        risk_level: i32::from(customer.risk_level),
+        gates: super::customer::gates(customer.gates),
+        personalisation_refused: customer.personalisation_refused,
+        consents: consents.iter().map(super::consent::state).collect(),
+    })
+}
+
+/// The item of a row as it was published. Error: internal, if the bytes are not a change.
+pub fn change(entry: feed::Entry) -> Result<pb::WatchProfilesResponse> {
+    let change = pb::ProfileChange::decode(entry.payload.as_slice());
+    let change = change.map_err(|error| Error::Internal(format!("broken feed row: {error}")))?;
+    Ok(item(entry.header, change.change))
+}
+
+/// The item of a change.
+pub fn item(header: Header, change: Option<Change>) -> pb::WatchProfilesResponse {
+    let change = pb::ProfileChange {
+        header: Some(header),
+        change,
+    };
+    pb::WatchProfilesResponse {
+        item: Some(Item::Change(change)),
+    }
+}
+
+/// The item of a heartbeat.
+pub fn heartbeat(heartbeat: Heartbeat) -> pb::WatchProfilesResponse {
+    pb::WatchProfilesResponse {
+        item: Some(Item::Heartbeat(heartbeat)),
+    }
+}
+
+fn kind(change: &Change) -> pb::ChangeKind {
+    match change {
+        Change::Tenant(_) => pb::ChangeKind::Tenant,
+        Change::Catalogue(_) => pb::ChangeKind::Catalogue,
+        Change::Standing(_) => pb::ChangeKind::Standing,
+        Change::Vector(_) => pb::ChangeKind::Vector,
+        Change::Outcome(_) => pb::ChangeKind::Outcome,
+    }
+}
+
+fn payload(change: Change) -> Vec<u8> {
+    pb::ProfileChange {
+        header: None,
+        change: Some(change),
+    }
+    .encode_to_vec()
+}

@@ -1,0 +1,62 @@
+//! Profile: all that is known of a bank's customers — attributes, holdings, identities, consents, events and the
+//! features computed from them — with the time at which each was true, and a feed of what changes. Modules in reading
+//! order.
+
+pub mod config;
+pub mod convert;
+pub mod feature;
+pub mod rpc;
+pub mod store;
+pub mod vector;
+pub mod window;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use huan_chassis::{
+    Error, Result, feed,
+    server::{self, Parts},
+    store::Store as Database,
+    token::Keys,
+};
+use tokio::net::TcpListener;
+
+pub use config::{Config, DEFAULTS};
+
+use crate::{
+    feature::{CATALOGUE, Catalogue},
+    rpc::Rpc,
+    store::{Store, customer::CustomerOwners, migration::Migrator},
+};
+
+/// The service's name.
+pub const NAME: &str = "profile";
+
+/// Serves until `shutdown`, then drains. Errors: a store that cannot be opened.
+pub async fn serve(
+    config: Config,
+    keys: Arc<Keys>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let catalogue = Catalogue::parse(CATALOGUE).map_err(Error::Internal)?;
+    let database = Database::open::<Migrator>(&config.database).await?;
+    let store = Store::new(database.clone(), Arc::new(catalogue));
+    tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
+    tokio::spawn(
+        store
+            .clone()
+            .roll_for_ever(Duration::from_millis(config.roll.every_millis)),
+    );
+    let parts = Parts {
+        service: NAME,
+        routes: Rpc::new(store.clone(), config.feed).routes(),
+        keys,
+        owners: Arc::new(CustomerOwners(store)),
+        names: rpc::NAMES,
+    };
+    let shutdown = async move {
+        shutdown.await;
+        database.close();
+    };
+    server::serve(parts, listener, shutdown).await
+}

@@ -1,0 +1,72 @@
+//! The gRPC face of the service: one file a noun, each function parses, calls once and answers. Who may call what is
+//! enforced before it by the chassis, from the contracts.
+
+mod consent;
+mod customer;
+mod event;
+mod feature;
+mod holding;
+mod identity;
+mod profile;
+mod tag;
+mod tenant;
+
+use std::sync::Arc;
+
+use huan_chassis::{Identity, Result, config};
+use huan_proto::profile::v1::{
+    consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
+    event_service_server::EventServiceServer, feature_service_server::FeatureServiceServer,
+    holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
+    profile_service_server::ProfileServiceServer, tag_service_server::TagServiceServer,
+    tenant_service_server::TenantServiceServer,
+};
+use tonic::{Request, service::Routes};
+
+use crate::store::{Store, tenant::View};
+
+/// The full names of the services, for health checks.
+pub const NAMES: &[&str] = &[
+    "huan.profile.v1.TenantService",
+    "huan.profile.v1.CustomerService",
+    "huan.profile.v1.IdentityService",
+    "huan.profile.v1.HoldingService",
+    "huan.profile.v1.ConsentService",
+    "huan.profile.v1.EventService",
+    "huan.profile.v1.FeatureService",
+    "huan.profile.v1.TagService",
+    "huan.profile.v1.ProfileService",
+];
+
+/// The server of all of the package's services.
+#[derive(Clone, Debug)]
+pub struct Rpc {
+    store: Store,
+    feed: config::Feed,
+}
+
+impl Rpc {
+    /// Serves a store.
+    pub fn new(store: Store, feed: config::Feed) -> Self {
+        Self { store, feed }
+    }
+
+    /// All services as routes.
+    pub fn routes(self) -> Routes {
+        let rpc = Arc::new(self);
+        Routes::new(TenantServiceServer::from_arc(rpc.clone()))
+            .add_service(CustomerServiceServer::from_arc(rpc.clone()))
+            .add_service(IdentityServiceServer::from_arc(rpc.clone()))
+            .add_service(HoldingServiceServer::from_arc(rpc.clone()))
+            .add_service(ConsentServiceServer::from_arc(rpc.clone()))
+            .add_service(EventServiceServer::from_arc(rpc.clone()))
+            .add_service(FeatureServiceServer::from_arc(rpc.clone()))
+            .add_service(TagServiceServer::from_arc(rpc.clone()))
+            .add_service(ProfileServiceServer::from_arc(rpc))
+    }
+
+    /// The view of the caller's tenant. Errors: NotFound.
+    async fn view<T>(&self, request: &Request<T>) -> Result<Arc<View>> {
+        self.store.view(Identity::of(request)?.tenant()?).await
+    }
+}

@@ -1,0 +1,162 @@
+//! The profile store: what of it all nouns share. One file a noun; queries begin tenant-scoped. A write locks the
+//! customers that it touches, in the order of their ids, before it reads what it changes.
+
+pub mod consent;
+pub mod customer;
+pub mod entity;
+pub mod event;
+pub mod event_type;
+pub mod holding;
+pub mod identity;
+pub mod ingest;
+pub mod migration;
+pub mod profile;
+pub mod roll;
+pub mod snapshot;
+pub mod tag;
+pub mod tenant;
+pub mod vector;
+
+use std::sync::Arc;
+
+use huan_chassis::{
+    Error, Result,
+    commit::Writer,
+    page,
+    store::{Store as Database, Tx},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IdenStatic, IntoActiveModel, Iterable, Order,
+    PrimaryKeyToColumn, Value, sea_query::OnConflict,
+};
+use tokio::sync::Notify;
+
+use self::tenant::Tenants;
+use crate::feature::Catalogue;
+
+/// The most values that one statement may bind: SQLite allows 32,766.
+const MAX_BINDS: usize = 30_000;
+/// Customers a statement or a transaction at a time.
+const CHUNK: usize = 500;
+/// What is wrong with a row's customer_id.
+const UNKNOWN: &str = "is not a customer";
+/// Batches a group commit at most.
+const GROUP: usize = 16;
+
+/// The store of the profile service. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Database,
+    catalogue: Arc<Catalogue>,
+    tenants: Arc<Tenants>,
+    ingest: Writer<Arc<ingest::Job>, ingest::Taken>,
+    roll: Arc<Notify>,
+}
+
+impl Store {
+    /// Wraps an open database whose schema is up to date, and starts its writer.
+    pub fn new(db: Database, catalogue: Arc<Catalogue>) -> Self {
+        let ingest = {
+            let (db, catalogue) = (db.clone(), catalogue.clone());
+            Writer::spawn(GROUP, move |jobs| {
+                Box::pin(ingest::apply(db.clone(), catalogue.clone(), jobs))
+            })
+        };
+        let (tenants, roll) = (Arc::new(Tenants::new(db.clone(), catalogue.clone())), Arc::default());
+        Self {
+            db,
+            catalogue,
+            tenants,
+            ingest,
+            roll,
+        }
+    }
+
+    /// The database, for what the chassis does with it.
+    pub fn database(&self) -> &Database {
+        &self.db
+    }
+
+    /// The feature catalogue.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+}
+
+/// Inserts rows, or replaces those with the same key, as many a statement as it may bind.
+async fn upsert<M, E, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    E: EntityTrait,
+    A: ActiveModelTrait<Entity = E> + Send,
+{
+    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+    let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
+    let others: Vec<E::Column> = E::Column::iter().filter(|column| !is_key(column)).collect();
+    let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
+    for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
+        let replace = OnConflict::columns(keys.clone())
+            .update_columns(others.clone())
+            .to_owned();
+        E::insert_many(chunk)
+            .on_conflict(replace)
+            .exec_without_returning(&**tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Runs of at most `size` rows, each moved out.
+fn chunks<T>(rows: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let chunk: Vec<T> = rows.by_ref().take(size.max(1)).collect();
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+/// A pattern for LIKE … ESCAPE '\' that everything below an organisation path matches.
+fn below(path: &str) -> sea_orm::sea_query::LikeExpr {
+    let path = path
+        .trim_end_matches('/')
+        .replace('\\', "\\\\")
+        .replace('_', "\\_")
+        .replace('%', "\\%");
+    sea_orm::sea_query::LikeExpr::new(format!("{path}/%")).escape('\\')
+}
+
+/// Cuts a list that was read one row too long, and makes the token of the page after it; "" at the end.
+fn next_page<T>(filter: &[&str], rows: &mut Vec<T>, limit: u64, key: impl Fn(&T) -> Vec<String>) -> String {
+    if rows.len() <= limit as usize {
+        return String::new();
+    }
+    rows.truncate(limit as usize);
+    let key = rows.last().map(key).unwrap_or_default();
+    page::next_token(filter, &key.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What lies beyond a row in a list ordered by these columns, each with that row's value.
+fn beyond<C: ColumnTrait>(keys: Vec<(C, Value, Order)>) -> Condition {
+    let step = |place: usize| {
+        let (column, value, order) = &keys[place];
+        let further = match order {
+            Order::Desc => column.lt(value.clone()),
+            _ => column.gt(value.clone()),
+        };
+        let equal = keys[..place].iter().map(|(column, value, _)| column.eq(value.clone()));
+        equal.fold(Condition::all(), Condition::add).add(further)
+    };
+    (0..keys.len()).map(step).fold(Condition::any(), Condition::add)
+}
+
+/// A number in a page token. Errors: InvalidPageToken.
+fn token_number(key: &[String], place: usize) -> Result<i64> {
+    key.get(place)
+        .and_then(|text| text.parse().ok())
+        .ok_or(Error::InvalidPageToken)
+}
+
+/// A text in a page token. Errors: InvalidPageToken.
+fn token_text(key: &[String], place: usize) -> Result<&str> {
+    key.get(place).map(String::as_str).ok_or(Error::InvalidPageToken)
+}

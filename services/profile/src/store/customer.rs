@@ -1,0 +1,264 @@
+//! Customers.
+
+use std::collections::HashMap;
+
+use futures::future::BoxFuture;
+use huan_chassis::{
+    Error, Identity, Result, clock,
+    identity::within,
+    page::Page,
+    server::Owners,
+    store::{Tx, is_unique_violation},
+};
+use huan_proto::profile::v1 as pb;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use sha2::{Digest, Sha256};
+
+use super::{CHUNK, Store, below, consent, entity::customer, tenant::View, upsert, vector};
+use crate::convert::{self, customer::List};
+
+/// What ImportCustomers did.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// New rows.
+    pub created: i32,
+    /// Replaced rows.
+    pub updated: i32,
+    /// Refused rows.
+    pub faults: Vec<pb::RowFault>,
+}
+
+impl Store {
+    /// Reads a customer. Errors: NotFound.
+    pub async fn get_customer(&self, tenant: &str, customer_id: &str) -> Result<customer::Model> {
+        find(self.db.read(), tenant, customer_id).await
+    }
+
+    /// Lists customers by customer_id.
+    pub async fn list_customers(&self, tenant: &str, list: &List, page: &Page) -> Result<Vec<customer::Model>> {
+        let mut query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+        if !within("/", &list.owner_path) {
+            let below = customer::Column::OwnerPath.like(below(&list.owner_path));
+            let at = customer::Column::OwnerPath.eq(&list.owner_path);
+            query = query.filter(Condition::any().add(at).add(below));
+        }
+        if list.customer_type != 0 {
+            query = query.filter(customer::Column::CustomerType.eq(list.customer_type));
+        }
+        if let Some(after) = page.after.as_ref().and_then(|key| key.first()) {
+            query = query.filter(customer::Column::CustomerId.gt(after));
+        }
+        let rows = query.order_by_asc(customer::Column::CustomerId).limit(page.limit + 1);
+        Ok(rows.all(self.db.read()).await?)
+    }
+
+    /// Creates a customer, or answers with the one that this very request created. Errors: AlreadyExists; OutOfScope.
+    pub async fn create_customer(&self, view: &View, by: &Identity, row: customer::Model) -> Result<customer::Model> {
+        by.check_owner("customer.owner_path", &row.customer_id, &row.owner_path)?;
+        let tx = self.db.begin().await?;
+        if let Some(found) = find_request(&tx, &row).await? {
+            by.check_owner("request_id", &found.customer_id, &found.owner_path)?;
+            return Ok(found);
+        }
+        let now = clock::micros(clock::system_now());
+        let row = customer::Model {
+            customer_key: random_key(),
+            create_time: now,
+            update_time: now,
+            ..row
+        };
+        let insert = customer::Entity::insert(row.clone().into_active_model());
+        insert
+            .exec_without_returning(&*tx)
+            .await
+            .map_err(|error| match is_unique_violation(&error) {
+                true => Error::AlreadyExists {
+                    what: "customer",
+                    field: "customer_id",
+                },
+                false => error.into(),
+            })?;
+        publish(&tx, self, view, vec![row.clone()]).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Changes the masked fields of a customer. Errors: NotFound; StaleRevision; Invalid; OutOfScope.
+    pub async fn update_customer(
+        &self,
+        view: &View,
+        by: &Identity,
+        request: pb::UpdateCustomerRequest,
+    ) -> Result<customer::Model> {
+        let tx = self.db.begin().await?;
+        let old = lock_one(&tx, &view.tenant, &request.customer_id).await?;
+        let revision = request.revision;
+        let row = convert::customer::updated(&old, request)?;
+        if old.revision != revision {
+            return Err(Error::StaleRevision { what: "customer" });
+        }
+        by.check_owner("customer.owner_path", &row.customer_id, &row.owner_path)?;
+        let row = customer::Model {
+            update_time: clock::micros(clock::system_now()),
+            ..row
+        };
+        upsert(&tx, vec![row.clone()]).await?;
+        publish(&tx, self, view, vec![row.clone()]).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Creates or replaces customers, each on its own; `key_seed` 0 = random keys.
+    pub async fn import_customers(
+        &self,
+        view: &View,
+        by: &Identity,
+        rows: Vec<(usize, customer::Model)>,
+        key_seed: u64,
+    ) -> Result<Imported> {
+        let now = clock::micros(clock::system_now());
+        let mut done = Imported::default();
+        let tx = self.db.begin().await?;
+        let mut ids: Vec<String> = rows.iter().map(|(_, row)| row.customer_id.clone()).collect();
+        ids.sort();
+        let known = lock(&tx, &view.tenant, &ids).await?;
+        let known: HashMap<&str, &customer::Model> = known.iter().map(|row| (row.customer_id.as_str(), row)).collect();
+        let mut kept = Vec::with_capacity(rows.len());
+        for (index, row) in rows {
+            let old = known.get(row.customer_id.as_str()).copied();
+            if let Some(field) = out_of_scope(by, old, &row) {
+                done.faults.push(convert::row_fault(
+                    index,
+                    format!("customers[{index}].{field}"),
+                    OUT_OF_SCOPE,
+                ));
+                continue;
+            }
+            let row = match old {
+                Some(old) => convert::customer::replacing(old, row),
+                None => customer::Model {
+                    customer_key: key(key_seed, &row),
+                    create_time: now,
+                    ..row
+                },
+            };
+            *(if old.is_some() {
+                &mut done.updated
+            } else {
+                &mut done.created
+            }) += 1;
+            kept.push(customer::Model {
+                update_time: now,
+                ..row
+            });
+        }
+        upsert(&tx, kept.clone()).await?;
+        publish(&tx, self, view, kept).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+}
+
+const OUT_OF_SCOPE: &str = "lies outside the caller's scope";
+
+/// Which field of an imported row lies outside the caller's scope, if one does.
+fn out_of_scope(by: &Identity, old: Option<&customer::Model>, row: &customer::Model) -> Option<&'static str> {
+    let out = |row: &customer::Model| by.check_owner("", &row.customer_id, &row.owner_path).is_err();
+    if old.is_some_and(out) {
+        Some("customer_id")
+    } else {
+        out(row).then_some("owner_path")
+    }
+}
+
+/// Finds owners for the server's scope check.
+#[derive(Debug)]
+pub struct CustomerOwners(pub Store);
+
+impl Owners for CustomerOwners {
+    fn owner_path<'a>(&'a self, tenant: &'a str, customer_id: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            let path = by_id(tenant, customer_id)
+                .select_only()
+                .column(customer::Column::OwnerPath);
+            Ok(path.into_tuple().one(self.0.db.read()).await?)
+        })
+    }
+}
+
+/// Reads a customer. Errors: NotFound.
+pub async fn find(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<customer::Model> {
+    by_id(tenant, customer_id)
+        .one(db)
+        .await?
+        .ok_or(Error::NotFound { what: "customer" })
+}
+
+/// Locks and reads a customer. Errors: NotFound.
+pub async fn lock_one(tx: &Tx, tenant: &str, customer_id: &str) -> Result<customer::Model> {
+    let row = by_id(tenant, customer_id).lock_exclusive().one(&**tx).await?;
+    row.ok_or(Error::NotFound { what: "customer" })
+}
+
+/// Locks and reads those of the customers that there are; `ids` ascend.
+pub async fn lock(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<customer::Model>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(CHUNK) {
+        let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+        let query = query
+            .filter(customer::Column::CustomerId.is_in(ids))
+            .order_by_asc(customer::Column::CustomerId);
+        rows.extend(query.lock_exclusive().all(&**tx).await?);
+    }
+    Ok(rows)
+}
+
+/// The token of the page after a full one.
+pub fn next_page(filter: &[&str], rows: &mut Vec<customer::Model>, limit: u64) -> String {
+    super::next_page(filter, rows, limit, |row| vec![row.customer_id.clone()])
+}
+
+fn by_id(tenant: &str, customer_id: &str) -> sea_orm::Select<customer::Entity> {
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+    query.filter(customer::Column::CustomerId.eq(customer_id))
+}
+
+async fn find_request(tx: &Tx, row: &customer::Model) -> Result<Option<customer::Model>> {
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(&row.tenant));
+    Ok(query
+        .filter(customer::Column::RequestId.eq(row.request_id.clone()))
+        .one(&**tx)
+        .await?)
+}
+
+/// Publishes standings and vectors of customers that were just written.
+async fn publish(tx: &Tx, store: &Store, view: &View, customers: Vec<customer::Model>) -> Result<()> {
+    let standings = consent::standings(tx, &view.tenant, &customers).await?;
+    let revised = vector::revise(tx, &store.catalogue, view, customers).await?;
+    vector::publish(tx, revised, standings).await.map(|_| ())
+}
+
+fn key(seed: u64, row: &customer::Model) -> String {
+    if seed == 0 {
+        random_key()
+    } else {
+        seeded_key(seed, &row.customer_id)
+    }
+}
+
+fn random_key() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The first 128 bits of SHA-256 over seed and id: repeatable for demos, tests and benches.
+fn seeded_key(seed: u64, customer_id: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(seed.to_be_bytes())
+        .chain_update(customer_id)
+        .finalize();
+    digest[..16]
+        .iter()
+        .fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+}

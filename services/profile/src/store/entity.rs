@@ -1,0 +1,12 @@
+//! One entity per table.
+
+pub mod consent;
+pub mod customer;
+pub mod event;
+pub mod event_day;
+pub mod event_type;
+pub mod holding;
+pub mod identity;
+pub mod tag;
+pub mod tenant;
+pub mod vector;

@@ -1,0 +1,43 @@
+//! Events as they are listed; taking them in is `ingest`'s.
+
+use huan_chassis::{Result, page::Page};
+use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{Store, beyond, customer, entity::event, token_number, token_text};
+
+impl Store {
+    /// Lists a customer's events, of one type or of all (""), newest first. Errors: NotFound; InvalidPageToken.
+    pub async fn list_events(
+        &self,
+        tenant: &str,
+        customer_id: &str,
+        event_type: &str,
+        page: &Page,
+    ) -> Result<Vec<event::Model>> {
+        customer::find(self.db.read(), tenant, customer_id).await?;
+        let mut query = event::Entity::find().filter(event::Column::Tenant.eq(tenant));
+        query = query.filter(event::Column::CustomerId.eq(customer_id));
+        if !event_type.is_empty() {
+            query = query.filter(event::Column::EventType.eq(event_type));
+        }
+        if let Some(key) = &page.after {
+            query = query.filter(beyond(vec![
+                (event::Column::OccurTime, token_number(key, 0)?.into(), Order::Desc),
+                (event::Column::Source, token_text(key, 1)?.into(), Order::Asc),
+                (event::Column::SourceId, token_text(key, 2)?.into(), Order::Asc),
+            ]));
+        }
+        let query = query
+            .order_by_desc(event::Column::OccurTime)
+            .order_by_asc(event::Column::Source);
+        let query = query.order_by_asc(event::Column::SourceId).limit(page.limit + 1);
+        Ok(query.all(self.db.read()).await?)
+    }
+}
+
+/// The token of the page after a full one.
+pub fn next_page(filter: &[&str], rows: &mut Vec<event::Model>, limit: u64) -> String {
+    super::next_page(filter, rows, limit, |row| {
+        vec![row.occur_time.to_string(), row.source.clone(), row.source_id.clone()]
+    })
+}

@@ -1,0 +1,139 @@
+//! Holdings.
+
+use std::collections::{HashMap, HashSet};
+
+use huan_chassis::{Result, page::Page, store::Tx};
+use huan_proto::profile::v1 as pb;
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, tenant::View, upsert, vector};
+use crate::{convert, vector::OpenHolding};
+
+/// What ImportHoldings did.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// New rows.
+    pub created: i32,
+    /// Replaced rows.
+    pub updated: i32,
+    /// Refused rows.
+    pub faults: Vec<pb::RowFault>,
+}
+
+impl Store {
+    /// Creates or replaces holdings, each on its own. A holding stays with its customer: one that names another is
+    /// refused, since the caller may have no right to the first.
+    pub async fn import_holdings(&self, view: &View, rows: Vec<(usize, holding::Model)>) -> Result<Imported> {
+        let mut ids: Vec<String> = rows.iter().map(|(_, row)| row.customer_id.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        let tx = self.db.begin().await?;
+        let customers = customer::lock(&tx, &view.tenant, &ids).await?;
+        let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
+        let owners = owners(&tx, &view.tenant, &rows).await?;
+        let mut done = Imported::default();
+        let mut kept = Vec::with_capacity(rows.len());
+        for (index, row) in rows {
+            let owner = owners.get(&row.holding_hash);
+            let fault = match owner {
+                _ if !known.contains(row.customer_id.as_str()) => Some(UNKNOWN),
+                Some(owner) if *owner != row.customer_id => Some("is not the customer of this holding"),
+                _ => None,
+            };
+            if let Some(fault) = fault {
+                done.faults.push(convert::row_fault(
+                    index,
+                    format!("holdings[{index}].customer_id"),
+                    fault,
+                ));
+                continue;
+            }
+            *(if owner.is_some() {
+                &mut done.updated
+            } else {
+                &mut done.created
+            }) += 1;
+            kept.push(row);
+        }
+        upsert(&tx, kept).await?;
+        let revised = vector::revise(&tx, &self.catalogue, view, customers).await?;
+        vector::publish(&tx, revised, Vec::new()).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Lists a customer's holdings in the order of holding_id. Errors: NotFound.
+    pub async fn list_holdings(&self, tenant: &str, customer_id: &str, page: &Page) -> Result<Vec<pb::Holding>> {
+        customer::find(self.db.read(), tenant, customer_id).await?;
+        let mut holdings = of(self.db.read(), tenant, customer_id).await?;
+        if let Some(after) = page.after.as_ref().and_then(|key| key.first()) {
+            holdings.retain(|holding| holding.holding_id > *after);
+        }
+        holdings.truncate(page.limit as usize + 1);
+        Ok(holdings)
+    }
+}
+
+/// The token of the page after a full one.
+pub fn next_page(filter: &[&str], rows: &mut Vec<pb::Holding>, limit: u64) -> String {
+    super::next_page(filter, rows, limit, |row| vec![row.holding_id.clone()])
+}
+
+/// A customer's holdings in the order of holding_id. The ids lie in envelopes, so they are put in order here; a customer
+/// has few.
+pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Vec<pb::Holding>> {
+    let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
+    let rows = query
+        .filter(holding::Column::CustomerId.eq(customer_id))
+        .all(db)
+        .await?;
+    let mut holdings = rows
+        .into_iter()
+        .map(convert::holding::message)
+        .collect::<Result<Vec<_>>>()?;
+    holdings.sort_by(|one, other| one.holding_id.cmp(&other.holding_id));
+    Ok(holdings)
+}
+
+/// The holdings open on a day, by customer.
+pub async fn open(tx: &Tx, tenant: &str, ids: &[&str], day: i32) -> Result<HashMap<String, Vec<OpenHolding>>> {
+    let mut found: HashMap<String, Vec<OpenHolding>> = HashMap::new();
+    for ids in ids.chunks(CHUNK) {
+        let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
+        let query = query.filter(holding::Column::CustomerId.is_in(ids.iter().copied()));
+        let not_closed = Condition::any().add(holding::Column::CloseDay.is_null());
+        let not_closed = not_closed.add(holding::Column::CloseDay.gt(day));
+        let query = query
+            .filter(holding::Column::OpenDay.lte(day))
+            .filter(not_closed)
+            .select_only();
+        let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);
+        let rows: Vec<(String, String, i64)> = query
+            .column(holding::Column::BalanceMinor)
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        for (customer_id, kind, balance_minor) in rows {
+            found
+                .entry(customer_id)
+                .or_default()
+                .push(OpenHolding { kind, balance_minor });
+        }
+    }
+    Ok(found)
+}
+
+async fn owners(tx: &Tx, tenant: &str, rows: &[(usize, holding::Model)]) -> Result<HashMap<String, String>> {
+    let mut found = HashMap::with_capacity(rows.len());
+    for rows in rows.chunks(CHUNK) {
+        let hashes = rows.iter().map(|(_, row)| row.holding_hash.as_str());
+        let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
+        let query = query.filter(holding::Column::HoldingHash.is_in(hashes)).select_only();
+        let query = query
+            .column(holding::Column::HoldingHash)
+            .column(holding::Column::CustomerId);
+        let pairs: Vec<(String, String)> = query.into_tuple().all(&**tx).await?;
+        found.extend(pairs);
+    }
+    Ok(found)
+}

@@ -1,0 +1,40 @@
+//! The migrations of the profile store, in order. A published one is never edited.
+
+use sea_orm_migration::prelude::*;
+
+mod m20260101_000001_create_tenant;
+mod m20260101_000002_create_customer;
+mod m20260101_000003_create_identity;
+mod m20260101_000004_create_holding;
+mod m20260101_000005_create_consent;
+mod m20260101_000006_create_event_type;
+mod m20260101_000007_create_event;
+mod m20260101_000008_create_event_day;
+mod m20260101_000009_create_vector;
+mod m20260101_000010_create_tag;
+
+/// All of them.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            huan_chassis::feed::migration(),
+            Box::new(m20260101_000001_create_tenant::Migration),
+            Box::new(m20260101_000002_create_customer::Migration),
+            Box::new(m20260101_000003_create_identity::Migration),
+            Box::new(m20260101_000004_create_holding::Migration),
+            Box::new(m20260101_000005_create_consent::Migration),
+            Box::new(m20260101_000006_create_event_type::Migration),
+            Box::new(m20260101_000007_create_event::Migration),
+            Box::new(m20260101_000008_create_event_day::Migration),
+            Box::new(m20260101_000009_create_vector::Migration),
+            Box::new(m20260101_000010_create_tag::Migration),
+        ]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "profile_migration".into_iden()
+    }
+}

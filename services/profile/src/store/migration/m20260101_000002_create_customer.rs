@@ -1,0 +1,84 @@
+//! Creates table `customer`.
+
+#![allow(
+    elided_lifetimes_in_paths,
+    reason = "MigrationTrait elides it, and both must be written alike"
+)]
+
+use sea_orm_migration::prelude::*;
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(Customer::Table)
+            .col(ColumnDef::new(Customer::Tenant).string().not_null())
+            .col(ColumnDef::new(Customer::CustomerId).string().not_null())
+            .col(ColumnDef::new(Customer::CustomerKey).string().not_null())
+            .col(ColumnDef::new(Customer::RequestId).string())
+            .col(ColumnDef::new(Customer::CustomerType).small_integer().not_null())
+            .col(ColumnDef::new(Customer::OwnerPath).string().not_null())
+            .col(ColumnDef::new(Customer::ManagerId).string().not_null())
+            .col(ColumnDef::new(Customer::RiskLevel).small_integer().not_null())
+            .col(ColumnDef::new(Customer::Gates).integer().not_null())
+            .col(ColumnDef::new(Customer::PersonalisationRefused).boolean().not_null())
+            .col(ColumnDef::new(Customer::OpenDay).integer())
+            .col(ColumnDef::new(Customer::Format).small_integer().not_null())
+            .col(ColumnDef::new(Customer::KeyId).string().not_null())
+            .col(ColumnDef::new(Customer::Payload).binary().not_null())
+            .col(ColumnDef::new(Customer::Revision).big_integer().not_null())
+            .col(ColumnDef::new(Customer::CreateTime).big_integer().not_null())
+            .col(ColumnDef::new(Customer::UpdateTime).big_integer().not_null())
+            .primary_key(Index::create().col(Customer::Tenant).col(Customer::CustomerId))
+            .to_owned();
+        manager.create_table(table).await?;
+        let index = Index::create()
+            .name("uq_customer_key")
+            .table(Customer::Table)
+            .unique()
+            .col(Customer::Tenant)
+            .col(Customer::CustomerKey)
+            .to_owned();
+        manager.create_index(index).await?;
+        let index = Index::create()
+            .name("uq_customer_request")
+            .table(Customer::Table)
+            .unique()
+            .col(Customer::Tenant)
+            .col(Customer::RequestId)
+            .to_owned();
+        manager.create_index(index).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_table(Table::drop().table(Customer::Table).to_owned())
+            .await
+    }
+}
+
+#[derive(DeriveIden)]
+enum Customer {
+    Table,
+    Tenant,
+    CustomerId,
+    CustomerKey,
+    RequestId,
+    CustomerType,
+    OwnerPath,
+    ManagerId,
+    RiskLevel,
+    Gates,
+    PersonalisationRefused,
+    OpenDay,
+    Format,
+    KeyId,
+    Payload,
+    Revision,
+    CreateTime,
+    UpdateTime,
+}

@@ -1,0 +1,65 @@
+//! Creates table `event`.
+
+#![allow(
+    elided_lifetimes_in_paths,
+    reason = "MigrationTrait elides it, and both must be written alike"
+)]
+
+use sea_orm_migration::prelude::*;
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(Event::Table)
+            .col(ColumnDef::new(Event::Tenant).string().not_null())
+            .col(ColumnDef::new(Event::Source).string().not_null())
+            .col(ColumnDef::new(Event::SourceId).string().not_null())
+            .col(ColumnDef::new(Event::CustomerId).string().not_null())
+            .col(ColumnDef::new(Event::EventType).string().not_null())
+            .col(ColumnDef::new(Event::OccurTime).big_integer().not_null())
+            .col(ColumnDef::new(Event::AmountMinor).big_integer().not_null())
+            .col(ColumnDef::new(Event::Format).small_integer().not_null())
+            .col(ColumnDef::new(Event::KeyId).string().not_null())
+            .col(ColumnDef::new(Event::Payload).binary().not_null())
+            .primary_key(
+                Index::create()
+                    .col(Event::Tenant)
+                    .col(Event::Source)
+                    .col(Event::SourceId),
+            )
+            .to_owned();
+        manager.create_table(table).await?;
+        let index = Index::create()
+            .name("ix_event_customer")
+            .table(Event::Table)
+            .col(Event::Tenant)
+            .col(Event::CustomerId)
+            .col(Event::OccurTime)
+            .to_owned();
+        manager.create_index(index).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Event::Table).to_owned()).await
+    }
+}
+
+#[derive(DeriveIden)]
+enum Event {
+    Table,
+    Tenant,
+    Source,
+    SourceId,
+    CustomerId,
+    EventType,
+    OccurTime,
+    AmountMinor,
+    Format,
+    KeyId,
+    Payload,
+}

@@ -1,0 +1,227 @@
+//! The state as it stands, as the feed's first items: tenants and catalogues, then standings, vectors and outcomes, each
+//! in the order of its key and read in pages.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, stream, stream::BoxStream};
+use huan_chassis::{Result, clock, feed};
+use huan_proto::{
+    feed::v1::Header,
+    profile::v1::{self as pb, WatchProfilesResponse, profile_change::Change},
+};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{
+    CHUNK, Store, beyond, consent,
+    entity::{customer, event, event_type, tenant, vector},
+};
+use crate::convert::{self, envelope};
+
+type Items = BoxStream<'static, Result<WatchProfilesResponse>>;
+type Key = Vec<String>;
+
+impl Store {
+    /// The state as it stands, of the kinds wanted (none named = all).
+    pub fn snapshot(&self, kinds: &[i32]) -> Items {
+        let wants = |kind: pb::ChangeKind| kinds.is_empty() || kinds.contains(&kind.into());
+        let mut parts: Vec<Items> = Vec::new();
+        if wants(pb::ChangeKind::Tenant) || wants(pb::ChangeKind::Catalogue) {
+            parts.push(self.tenants(wants(pb::ChangeKind::Tenant), wants(pb::ChangeKind::Catalogue)));
+        }
+        if wants(pb::ChangeKind::Standing) {
+            parts.push(self.pages(|store, after| Box::pin(async move { store.standing_page(after).await })));
+        }
+        if wants(pb::ChangeKind::Vector) {
+            parts.push(self.pages(|store, after| Box::pin(async move { store.vector_page(after).await })));
+        }
+        if wants(pb::ChangeKind::Outcome) {
+            parts.push(self.pages(|store, after| Box::pin(async move { store.outcome_page(after).await })));
+        }
+        stream::iter(parts).flatten().boxed()
+    }
+
+    fn pages(&self, page: fn(Store, Key) -> futures::future::BoxFuture<'static, Result<PageOf>>) -> Items {
+        let store = self.clone();
+        feed::pages(Key::new(), move |after| page(store.clone(), after)).boxed()
+    }
+
+    fn tenants(&self, settings: bool, catalogues: bool) -> Items {
+        let store = self.clone();
+        let rows = async move {
+            let rows = tenant::Entity::find()
+                .order_by_asc(tenant::Column::Tenant)
+                .all(store.db.read())
+                .await;
+            let items = rows.map(|rows| {
+                rows.iter()
+                    .flat_map(|row| store.tenant_items(row, settings, catalogues))
+                    .collect::<Vec<_>>()
+            });
+            let items: Vec<Result<WatchProfilesResponse>> = match items {
+                Ok(items) => items.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error.into())],
+            };
+            stream::iter(items)
+        };
+        stream::once(rows).flatten().boxed()
+    }
+
+    fn tenant_items(&self, row: &tenant::Model, settings: bool, catalogue: bool) -> Vec<WatchProfilesResponse> {
+        let settings = settings.then(|| Change::Tenant(convert::tenant::message(row)));
+        let features = || pb::Catalogue {
+            features: self.catalogue.features.clone(),
+        };
+        let catalogue = catalogue.then(|| Change::Catalogue(features()));
+        let header = || Header {
+            tenant_id: row.tenant.clone(),
+            owner_path: "/".to_owned(),
+            write_time: Some(clock::timestamp(clock::system_now())),
+            ..Default::default()
+        };
+        settings
+            .into_iter()
+            .chain(catalogue)
+            .map(|change| convert::feed::item(header(), Some(change)))
+            .collect()
+    }
+
+    async fn standing_page(self, after: Key) -> Result<PageOf> {
+        let rows = self.customers(&after).await?;
+        let next = next(&rows, |row| vec![row.tenant.clone(), row.customer_id.clone()]);
+        let mut items = Vec::with_capacity(rows.len());
+        for rows in rows.chunk_by(|one, other| one.tenant == other.tenant) {
+            let ids: Vec<&str> = rows.iter().map(|row| row.customer_id.as_str()).collect();
+            let mut newest = consent::newest(self.db.read(), &rows[0].tenant, &ids).await?;
+            for row in rows {
+                let consents = newest.remove(&row.customer_id).unwrap_or_default();
+                let standing = convert::feed::standing(row, &consents);
+                items.push(convert::feed::item(header(row), Some(standing)));
+            }
+        }
+        Ok((items, next))
+    }
+
+    async fn vector_page(self, after: Key) -> Result<PageOf> {
+        let mut query = vector::Entity::find();
+        if let [tenant, customer_id] = after.as_slice() {
+            query = query.filter(beyond(vec![
+                (vector::Column::Tenant, tenant.as_str().into(), Order::Asc),
+                (vector::Column::CustomerId, customer_id.as_str().into(), Order::Asc),
+            ]));
+        }
+        let query = query
+            .order_by_asc(vector::Column::Tenant)
+            .order_by_asc(vector::Column::CustomerId);
+        let rows = query.limit(CHUNK as u64).all(self.db.read()).await?;
+        let next = next(&rows, |row| vec![row.tenant.clone(), row.customer_id.clone()]);
+        let headers = self
+            .headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str())))
+            .await?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(header) = headers.get(&(row.tenant, row.customer_id)) else {
+                continue;
+            };
+            let vector = envelope::open(row.format, &row.payload)?;
+            items.push(convert::feed::item(header.clone(), Some(Change::Vector(vector))));
+        }
+        Ok((items, next))
+    }
+
+    async fn outcome_page(self, after: Key) -> Result<PageOf> {
+        let types = event_type::Entity::find().filter(event_type::Column::IsOutcome.eq(true));
+        let measured = types
+            .all(self.db.read())
+            .await?
+            .into_iter()
+            .fold(Condition::any(), |any, row| {
+                let of_tenant = Condition::all().add(event::Column::Tenant.eq(row.tenant));
+                any.add(of_tenant.add(event::Column::EventType.eq(row.name)))
+            });
+        if measured.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let mut query = event::Entity::find().filter(measured);
+        if let [tenant, source, source_id] = after.as_slice() {
+            query = query.filter(beyond(vec![
+                (event::Column::Tenant, tenant.as_str().into(), Order::Asc),
+                (event::Column::Source, source.as_str().into(), Order::Asc),
+                (event::Column::SourceId, source_id.as_str().into(), Order::Asc),
+            ]));
+        }
+        let query = query
+            .order_by_asc(event::Column::Tenant)
+            .order_by_asc(event::Column::Source);
+        let query = query.order_by_asc(event::Column::SourceId).limit(CHUNK as u64);
+        let rows = query.all(self.db.read()).await?;
+        let next = next(&rows, |row| {
+            vec![row.tenant.clone(), row.source.clone(), row.source_id.clone()]
+        });
+        let headers = self
+            .headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str())))
+            .await?;
+        let item = |row: event::Model| {
+            let outcome = Change::Outcome(convert::event::outcome(&row));
+            let header = headers.get(&(row.tenant, row.customer_id))?;
+            Some(convert::feed::item(header.clone(), Some(outcome)))
+        };
+        Ok((rows.into_iter().filter_map(item).collect(), next))
+    }
+
+    async fn customers(&self, after: &Key) -> Result<Vec<customer::Model>> {
+        let mut query = customer::Entity::find();
+        if let [tenant, customer_id] = after.as_slice() {
+            query = query.filter(beyond(vec![
+                (customer::Column::Tenant, tenant.as_str().into(), Order::Asc),
+                (customer::Column::CustomerId, customer_id.as_str().into(), Order::Asc),
+            ]));
+        }
+        let query = query
+            .order_by_asc(customer::Column::Tenant)
+            .order_by_asc(customer::Column::CustomerId);
+        Ok(query.limit(CHUNK as u64).all(self.db.read()).await?)
+    }
+
+    /// The headers of these customers, by tenant and customer.
+    async fn headers<'a>(
+        &self,
+        keys: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<HashMap<(String, String), Header>> {
+        let mut tenants: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (tenant, customer_id) in keys {
+            tenants.entry(tenant).or_default().push(customer_id);
+        }
+        let mut found = HashMap::new();
+        for (tenant, ids) in tenants {
+            let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+            let rows = query
+                .filter(customer::Column::CustomerId.is_in(ids))
+                .all(self.db.read())
+                .await?;
+            found.extend(
+                rows.into_iter()
+                    .map(|row| ((row.tenant.clone(), row.customer_id.clone()), header(&row))),
+            );
+        }
+        Ok(found)
+    }
+}
+
+type PageOf = (Vec<WatchProfilesResponse>, Option<Key>);
+
+/// The key to go on after; none at the end.
+fn next<T>(rows: &[T], key: impl Fn(&T) -> Key) -> Option<Key> {
+    if rows.len() < CHUNK { None } else { rows.last().map(key) }
+}
+
+fn header(row: &customer::Model) -> Header {
+    Header {
+        tenant_id: row.tenant.clone(),
+        customer_id: row.customer_id.clone(),
+        customer_key: row.customer_key.clone(),
+        partition: feed::partition(&row.customer_id),
+        owner_path: row.owner_path.clone(),
+        write_time: Some(clock::timestamp(clock::system_now())),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,240 @@
+//! Tenants, and what every other request needs of one: its view, kept in memory for a second at most. A change made by
+//! this process shows at once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+
+use hmac::{Hmac, Mac};
+use huan_chassis::{
+    Error, Result,
+    clock::{self, TenantTime},
+    feed,
+    store::{Store as Database, Tx},
+};
+use huan_proto::profile::v1::{self as pb, profile_change::Change};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sha2::Sha256;
+
+use super::{Store, entity::tenant, event_type};
+use crate::{
+    convert,
+    feature::{Catalogue, Plan},
+};
+
+/// How old a view may be before it is read again: another replica may have changed the tenant.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What requests need of a tenant.
+#[derive(Debug)]
+pub struct View {
+    /// The tenant's id.
+    pub tenant: String,
+    /// Its settings' row.
+    pub row: tenant::Model,
+    /// Its business clock and time zone.
+    pub time: TenantTime,
+    /// Its registered event types by name.
+    pub types: HashMap<String, EventType>,
+    /// The catalogue as it applies to these types.
+    pub plan: Plan,
+    /// When it was read.
+    pub read_at: Instant,
+}
+
+/// What ingest needs of an event type.
+#[derive(Debug, Clone, Copy)]
+pub struct EventType {
+    /// Its number in packed rows.
+    pub number: u32,
+    /// Whether reviews may measure it.
+    pub is_outcome: bool,
+}
+
+impl View {
+    /// The keyed hash under which a personal value of some kind is found. The key is the tenant's own, so equal values
+    /// of two tenants do not meet, and without the store nobody can try values out.
+    pub fn hash(&self, kind: &str, value: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.row.secret).expect("HMAC takes keys of any length");
+        mac.update(kind.as_bytes());
+        mac.update(b"\0");
+        mac.update(value.as_bytes());
+        mac.finalize()
+            .into_bytes()
+            .iter()
+            .fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
+/// The views of all tenants.
+#[derive(Debug)]
+pub struct Tenants {
+    db: Database,
+    catalogue: Arc<Catalogue>,
+    views: RwLock<HashMap<String, Arc<View>>>,
+}
+
+impl Tenants {
+    /// Begins with none in memory.
+    pub fn new(db: Database, catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            db,
+            catalogue,
+            views: RwLock::default(),
+        }
+    }
+
+    /// The tenant's view, a second old at most. Errors: NotFound.
+    pub async fn view(&self, tenant: &str) -> Result<Arc<View>> {
+        let known = self
+            .views
+            .read()
+            .unwrap_or_else(|broken| broken.into_inner())
+            .get(tenant)
+            .cloned();
+        match known {
+            Some(view) if view.read_at.elapsed() < FRESH => Ok(view),
+            _ => self.renew(tenant).await,
+        }
+    }
+
+    /// The tenant's view as it stands now. Errors: NotFound.
+    pub async fn renew(&self, tenant: &str) -> Result<Arc<View>> {
+        let view = Arc::new(read_view(self.db.read(), &self.catalogue, tenant).await?);
+        let mut views = self.views.write().unwrap_or_else(|broken| broken.into_inner());
+        views.insert(tenant.to_owned(), view.clone());
+        Ok(view)
+    }
+}
+
+impl Store {
+    /// The tenant's view, a second old at most. Errors: NotFound.
+    pub async fn view(&self, tenant: &str) -> Result<Arc<View>> {
+        self.tenants.view(tenant).await
+    }
+
+    /// The tenant's view as it stands now. Errors: NotFound.
+    pub async fn fresh_view(&self, tenant: &str) -> Result<Arc<View>> {
+        self.tenants.renew(tenant).await
+    }
+
+    /// Creates a tenant and publishes its settings and its catalogue. Errors: AlreadyExists, unless this very request
+    /// created it.
+    pub async fn create_tenant(&self, row: tenant::Model) -> Result<tenant::Model> {
+        let tx = self.db.begin().await?;
+        if let Some(found) = find(&*tx, &row.tenant).await? {
+            let again = found.request_id == row.request_id;
+            return if again {
+                Ok(found)
+            } else {
+                Err(Error::AlreadyExists {
+                    what: "tenant",
+                    field: "huan-tenant",
+                })
+            };
+        }
+        let now = convert::tenant::time(&row)?.now();
+        let row = tenant::Model {
+            secret: uuid::Uuid::new_v4()
+                .into_bytes()
+                .into_iter()
+                .chain(uuid::Uuid::new_v4().into_bytes())
+                .collect(),
+            rolled_day: convert::tenant::time(&row)?.today().0,
+            rolled_time: clock::micros(now),
+            catalogue: self.catalogue.version,
+            create_time: clock::micros(clock::system_now()),
+            ..row
+        };
+        tenant::Entity::insert(row.clone().into_active_model())
+            .exec_without_returning(&*tx)
+            .await?;
+        publish(&tx, &row, Some(&self.catalogue)).await?;
+        tx.commit().await?;
+        self.tenants.renew(&row.tenant).await?;
+        Ok(row)
+    }
+
+    /// Sets a tenant's clock and publishes its settings; the windows follow as soon as they can. Errors: NotFound;
+    /// StaleRevision.
+    pub async fn update_tenant(&self, tenant: &str, revision: i64, clock: (i16, i64)) -> Result<tenant::Model> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, tenant).await?;
+        if row.revision != revision {
+            return Err(Error::StaleRevision { what: "tenant" });
+        }
+        let row = tenant::Model {
+            clock_kind: clock.0,
+            clock_micros: clock.1,
+            revision: revision + 1,
+            ..row
+        };
+        let mut change = row.clone().into_active_model();
+        change.clock_kind = Set(row.clock_kind);
+        change.clock_micros = Set(row.clock_micros);
+        change.revision = Set(row.revision);
+        tenant::Entity::update(change).exec(&*tx).await?;
+        publish(&tx, &row, None).await?;
+        tx.commit().await?;
+        self.tenants.renew(tenant).await?;
+        self.roll.notify_one();
+        Ok(row)
+    }
+
+    /// The ids of all tenants.
+    pub async fn tenant_ids(&self) -> Result<Vec<String>> {
+        let ids = tenant::Entity::find().select_only().column(tenant::Column::Tenant);
+        Ok(ids
+            .order_by_asc(tenant::Column::Tenant)
+            .into_tuple()
+            .all(self.db.read())
+            .await?)
+    }
+}
+
+/// Locks and reads a tenant's row. Errors: NotFound.
+pub async fn lock(tx: &Tx, tenant: &str) -> Result<tenant::Model> {
+    let row = tenant::Entity::find_by_id(tenant.to_owned())
+        .lock_exclusive()
+        .one(&**tx)
+        .await?;
+    row.ok_or(Error::NotFound { what: "tenant" })
+}
+
+/// Publishes a tenant's settings, and its catalogue if that is new.
+pub async fn publish(tx: &Tx, row: &tenant::Model, catalogue: Option<&Catalogue>) -> Result<()> {
+    let settings = Change::Tenant(convert::tenant::message(row));
+    let features = catalogue.map(|catalogue| pb::Catalogue {
+        features: catalogue.features.clone(),
+    });
+    let changes = [Some(settings), features.map(Change::Catalogue)].into_iter().flatten();
+    let rows = changes
+        .map(|change| convert::feed::tenant_row(&row.tenant, change))
+        .collect();
+    feed::publish(tx, rows).await.map(|_| ())
+}
+
+async fn find(db: &impl ConnectionTrait, tenant: &str) -> Result<Option<tenant::Model>> {
+    Ok(tenant::Entity::find_by_id(tenant.to_owned()).one(db).await?)
+}
+
+async fn read_view(db: &impl ConnectionTrait, catalogue: &Catalogue, tenant: &str) -> Result<View> {
+    let read_at = Instant::now();
+    let row = find(db, tenant).await?.ok_or(Error::NotFound { what: "tenant" })?;
+    let types = event_type::all(db, tenant).await?;
+    let numbers = types.iter().map(|row| (row.name.clone(), row.number as u32)).collect();
+    let types = types.into_iter().map(|row| {
+        let (number, is_outcome) = (row.number as u32, row.is_outcome);
+        (row.name, EventType { number, is_outcome })
+    });
+    Ok(View {
+        tenant: tenant.to_owned(),
+        time: convert::tenant::time(&row)?,
+        row,
+        types: types.collect(),
+        plan: catalogue.plan(&numbers),
+        read_at,
+    })
+}

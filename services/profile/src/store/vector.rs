@@ -1,0 +1,224 @@
+//! Vectors: reading what they are computed from, computing them, and writing them beside their feed rows. Whoever
+//! changes something that a vector is computed from does it here, in the same transaction, under the customers' locks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use huan_chassis::{
+    Result, clock,
+    feed::{self, Position},
+    store::Tx,
+};
+use huan_proto::profile::v1::{self as pb, profile_change::Change};
+use prost::Message;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::{
+    CHUNK,
+    entity::{customer, event_day, vector},
+    holding, tag,
+    tenant::View,
+    upsert,
+};
+use crate::{
+    convert::{self, envelope},
+    feature::Catalogue,
+    vector::{Inputs, same, vector as compute},
+    window::{Day, State},
+};
+
+/// A locked customer with its accumulators as of today.
+#[derive(Debug)]
+pub struct Subject {
+    /// The customer.
+    pub customer: customer::Model,
+    /// The accumulators.
+    pub state: State,
+    /// The vector as last written; none = never.
+    pub written: Option<pb::Vector>,
+}
+
+/// A customer with a vector computed anew.
+#[derive(Debug)]
+pub struct Revised {
+    /// The customer.
+    pub customer: customer::Model,
+    /// The new vector.
+    pub vector: pb::Vector,
+    /// Whether it says something else than the one last written.
+    pub changed: bool,
+    /// The accumulators that it was computed from.
+    pub state: State,
+    /// The trace that caused it; none = the current span's.
+    pub traceparent: Option<String>,
+}
+
+/// Reads the accumulators of locked customers and rolls them to today. `customers` ascend by id.
+pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer::Model>) -> Result<Vec<Subject>> {
+    let mut rows = written(tx, &view.tenant, &customers).await?;
+    let mut subjects = Vec::with_capacity(customers.len());
+    for customer in customers {
+        subjects.push(match rows.remove(&customer.customer_id) {
+            None => Subject {
+                customer,
+                state: State::empty(&view.plan, today),
+                written: None,
+            },
+            Some(row) => Subject {
+                customer,
+                state: envelope::open(envelope::PLAIN, &row.state)?,
+                written: Some(envelope::open(row.format, &row.payload)?),
+            },
+        });
+    }
+    roll(tx, view, today, &mut subjects).await?;
+    Ok(subjects)
+}
+
+/// Computes the vectors of locked customers anew.
+pub async fn revise(
+    tx: &Tx,
+    catalogue: &Catalogue,
+    view: &View,
+    customers: Vec<customer::Model>,
+) -> Result<Vec<Revised>> {
+    let now = view.time.now();
+    let subjects = subjects(tx, view, view.time.day(now).0, customers).await?;
+    compute_all(tx, catalogue, view, now, subjects).await
+}
+
+/// Computes the vectors of subjects.
+pub async fn compute_all(
+    tx: &Tx,
+    catalogue: &Catalogue,
+    view: &View,
+    now: DateTime<Utc>,
+    subjects: Vec<Subject>,
+) -> Result<Vec<Revised>> {
+    let ids: Vec<&str> = subjects
+        .iter()
+        .map(|subject| subject.customer.customer_id.as_str())
+        .collect();
+    let mut holdings = holding::open(tx, &view.tenant, &ids, view.time.day(now).0).await?;
+    let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
+    let mut revised = Vec::with_capacity(subjects.len());
+    for Subject {
+        customer,
+        state,
+        written,
+    } in subjects
+    {
+        let message = convert::customer::message(&customer)?;
+        let holdings = holdings.remove(&customer.customer_id).unwrap_or_default();
+        let tags = tags.remove(&customer.customer_id).unwrap_or_default();
+        let vector = compute(
+            catalogue,
+            Inputs {
+                customer: &message,
+                holdings: &holdings,
+                state: &state,
+                tags,
+                now,
+            },
+        );
+        let changed = written.is_none_or(|written| !same(&written, &vector));
+        revised.push(Revised {
+            customer,
+            vector,
+            changed,
+            state,
+            traceparent: None,
+        });
+    }
+    Ok(revised)
+}
+
+/// Publishes vectors and other rows, and writes the vectors with the position that has seen them.
+pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> Result<Position> {
+    let mut rows = others;
+    let mut models = Vec::with_capacity(revised.len());
+    for Revised {
+        customer,
+        vector,
+        state,
+        traceparent,
+        ..
+    } in revised
+    {
+        models.push(vector::Model {
+            tenant: customer.tenant.clone(),
+            customer_id: customer.customer_id.clone(),
+            state: state.encode_to_vec(),
+            format: envelope::PLAIN,
+            key_id: String::new(),
+            payload: envelope::seal(&vector),
+            position: String::new(),
+        });
+        rows.push(convert::feed::customer_row(
+            &customer,
+            Change::Vector(vector),
+            traceparent,
+        ));
+    }
+    let position = feed::publish(tx, rows).await?;
+    let text = position.to_string();
+    let models = models.into_iter().map(|model| vector::Model {
+        position: text.clone(),
+        ..model
+    });
+    upsert(tx, models.collect()).await?;
+    Ok(position)
+}
+
+async fn written(tx: &Tx, tenant: &str, customers: &[customer::Model]) -> Result<HashMap<String, vector::Model>> {
+    let mut found = HashMap::with_capacity(customers.len());
+    for customers in customers.chunks(CHUNK) {
+        let ids = customers.iter().map(|customer| customer.customer_id.as_str());
+        let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
+        let rows = query.filter(vector::Column::CustomerId.is_in(ids)).all(&**tx).await?;
+        found.extend(rows.into_iter().map(|row| (row.customer_id.clone(), row)));
+    }
+    Ok(found)
+}
+
+/// Rolls those states that do not stand for today. Most do: a customer's first change of the day pays for it.
+async fn roll(tx: &Tx, view: &View, today: i32, subjects: &mut [Subject]) -> Result<()> {
+    let mut stale: BTreeMap<i32, Vec<&mut Subject>> = BTreeMap::new();
+    for subject in subjects
+        .iter_mut()
+        .filter(|subject| !subject.state.is_current(&view.plan, today))
+    {
+        let from = subject.state.rows_from(&view.plan, today).unwrap_or(i32::MIN);
+        stale.entry(from).or_default().push(subject);
+    }
+    for (from, mut subjects) in stale {
+        for subjects in subjects.chunks_mut(CHUNK) {
+            let ids: Vec<&str> = subjects
+                .iter()
+                .map(|subject| subject.customer.customer_id.as_str())
+                .collect();
+            let mut rows = day_rows(tx, &view.tenant, &ids, from).await?;
+            for subject in subjects {
+                let rows = rows.remove(&subject.customer.customer_id).unwrap_or_default();
+                subject.state.roll(&view.plan, today, &rows);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<HashMap<String, Vec<(i32, Day)>>> {
+    let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
+    let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
+    let query = query
+        .filter(event_day::Column::Day.gte(from))
+        .order_by_asc(event_day::Column::Day);
+    let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
+    for row in query.all(&**tx).await? {
+        found
+            .entry(row.customer_id)
+            .or_default()
+            .push((row.day, envelope::open(envelope::PLAIN, &row.packed)?));
+    }
+    Ok(found)
+}
