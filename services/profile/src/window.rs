@@ -241,7 +241,8 @@ mod tests {
                     today += draw.below(60) as i32 - 15;
                     roll(&mut state, &plan, &rows, today);
                 }
-                let day = today + 20 - draw.below(if draw.below(4) == 0 { 900 } else { 50 }) as i32;
+                let back = if draw.below(4) == 0 { 900 } else { 50 };
+                let day = today + 20 - draw.below(back) as i32;
                 let (event_type, amount) = (draw.below(6) as u32 + 1, draw.below(100_000) as i64 - 1_000);
                 let row = rows.entry(day).or_default();
                 state.add(&plan, day, event_type, amount, row);
