@@ -1,0 +1,419 @@
+//! One tenant's vectors in memory: typed columns in chunks of rows. No rules, no locks, no store.
+//!
+//! A customer is a row, named by its ordinal. Chunks are shared by reference count: a reader of all rows takes the
+//! list of chunks and lets the lock go, and a writer who meets a chunk that is still being read copies it first.
+
+mod chunk;
+mod index;
+mod names;
+
+use std::sync::Arc;
+
+use huan_chassis::clock::Day;
+use huan_proto::profile::v1 as profile;
+use huan_proto::types::v1::{Value, value};
+
+pub use self::chunk::{Chunk, ROWS};
+use self::index::Index;
+pub use self::names::{MISSING_TEXT, Names};
+use crate::catalogue::{Catalogue, Column, Kind};
+
+/// A day that is not known.
+pub const MISSING_DAY: i32 = i32::MIN;
+
+/// A flag that is not known; 0 is false and 1 is true.
+pub const MISSING_FLAG: u8 = 2;
+
+/// The vectors of one tenant.
+#[derive(Default)]
+pub struct Columns {
+    chunks: Vec<Arc<Chunk>>,
+    names: Arc<Names>,
+    index: Index,
+    population: u32,
+}
+
+/// Who a row belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Customer<'a> {
+    /// The customer's number at the bank.
+    pub customer_id: &'a str,
+    /// The customer's random key.
+    pub customer_key: &'a str,
+    /// The organisation path that owns the customer.
+    pub owner_path: &'a str,
+    /// Business time of the vector, in microseconds since the epoch.
+    pub as_of: i64,
+}
+
+/// All rows as they stood at one moment.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The rows, in chunks.
+    pub chunks: Vec<Arc<Chunk>>,
+    /// What the codes in them mean.
+    pub names: Arc<Names>,
+    /// How many rows are customers.
+    pub population: u32,
+}
+
+/// One row, with what is needed to read it.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    chunk: &'a Chunk,
+    names: &'a Names,
+    at: usize,
+    today: i32,
+}
+
+impl Columns {
+    /// Puts a customer's whole vector at its ordinal: NaN becomes missing and −0 becomes 0.
+    pub fn put(&mut self, catalogue: &Catalogue, ordinal: u32, customer: Customer<'_>, vector: &profile::Vector) {
+        let (at, names) = (ordinal as usize % ROWS, Arc::make_mut(&mut self.names));
+        while self.chunks.len() <= ordinal as usize / ROWS {
+            self.chunks.push(Arc::default());
+        }
+        let chunk = Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]);
+        chunk.widen(catalogue);
+        let new = chunk.is_absent(at);
+        chunk.set_customer(
+            at,
+            customer,
+            names.paths.intern(customer.owner_path),
+            names.tag_set(&vector.tags),
+        );
+        chunk.clear(at);
+        for (number, value) in vector.features.iter().zip(&vector.values) {
+            if let Some(column) = catalogue.column(*number) {
+                set(chunk, names, at, column, value);
+            }
+        }
+        if new {
+            self.population += 1;
+            self.index.insert(&self.chunks, ordinal);
+        }
+    }
+
+    /// The ordinal of a customer.
+    pub fn ordinal(&self, customer_id: &str) -> Option<u32> {
+        self.index.find(&self.chunks, customer_id)
+    }
+
+    /// The row of a customer, read on this business day.
+    pub fn row(&self, customer_id: &str, today: Day) -> Option<Row<'_>> {
+        let ordinal = self.ordinal(customer_id)? as usize;
+        Some(Row {
+            chunk: &self.chunks[ordinal / ROWS],
+            names: &self.names,
+            at: ordinal % ROWS,
+            today: today.0,
+        })
+    }
+
+    /// What the codes mean, to add names that rules speak of.
+    pub fn names_mut(&mut self) -> &mut Names {
+        Arc::make_mut(&mut self.names)
+    }
+
+    /// All rows as they stand; cheap.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            chunks: self.chunks.clone(),
+            names: self.names.clone(),
+            population: self.population,
+        }
+    }
+
+    /// Bytes held on the heap.
+    pub fn bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.bytes()).sum::<usize>() + self.index.bytes()
+    }
+}
+
+impl Snapshot {
+    /// Every customer's ordinal and row, ascending, read on this business day.
+    pub fn rows(&self, today: Day) -> impl Iterator<Item = (u32, Row<'_>)> {
+        self.chunks.iter().enumerate().flat_map(move |(block, chunk)| {
+            let row = move |at| Row {
+                chunk,
+                names: &self.names,
+                at,
+                today: today.0,
+            };
+            let ordinal = move |at| (block * ROWS + at) as u32;
+            (0..chunk.len())
+                .filter(|at| !chunk.is_absent(*at))
+                .map(move |at| (ordinal(at), row(at)))
+        })
+    }
+
+    /// The customer at an ordinal.
+    pub fn customer(&self, ordinal: u32) -> Option<Customer<'_>> {
+        let (chunk, at) = (self.chunks.get(ordinal as usize / ROWS)?, ordinal as usize % ROWS);
+        (!chunk.is_absent(at)).then(|| customer_at(chunk, &self.names, at))
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Whose row this is.
+    pub fn customer(&self) -> Customer<'a> {
+        customer_at(self.chunk, self.names, self.at)
+    }
+
+    /// A number; NaN if missing.
+    pub fn number(&self, slot: usize) -> f64 {
+        self.chunk.numbers.get(slot, self.at).unwrap_or(f64::NAN)
+    }
+
+    /// A text's code; [`MISSING_TEXT`] if missing.
+    pub fn text(&self, slot: usize) -> u32 {
+        self.chunk.texts.get(slot, self.at).unwrap_or(MISSING_TEXT)
+    }
+
+    /// A day; [`MISSING_DAY`] if missing.
+    pub fn day(&self, slot: usize) -> i32 {
+        self.chunk.days.get(slot, self.at).unwrap_or(MISSING_DAY)
+    }
+
+    /// A flag: 0, 1 or [`MISSING_FLAG`].
+    pub fn flag(&self, slot: usize) -> u8 {
+        self.chunk.flags.get(slot, self.at).unwrap_or(MISSING_FLAG)
+    }
+
+    /// What a text's code stands for.
+    pub fn spelling(&self, code: u32) -> &'a str {
+        self.names.texts.spelling(code)
+    }
+
+    /// Whether the customer has this tag.
+    pub fn has_tag(&self, tag: u32) -> bool {
+        self.names
+            .tags_of(self.chunk.tag_set(self.at))
+            .binary_search(&tag)
+            .is_ok()
+    }
+
+    /// The customer's tags, ascending.
+    pub fn tags(&self) -> Vec<String> {
+        let tags = self.names.tags_of(self.chunk.tag_set(self.at));
+        let mut tags: Vec<_> = tags
+            .iter()
+            .map(|tag| self.names.tags.spelling(*tag).to_owned())
+            .collect();
+        tags.sort_unstable();
+        tags
+    }
+
+    /// The business day on which the row is read.
+    pub fn today(&self) -> i32 {
+        self.today
+    }
+
+    /// A value as the contract writes it; nothing set = missing.
+    pub fn value(&self, column: Column) -> Value {
+        let kind = match column.kind {
+            Kind::Number => Some(self.number(column.slot))
+                .filter(|n| !n.is_nan())
+                .map(value::Kind::Number),
+            Kind::Text => Some(self.text(column.slot))
+                .filter(|code| *code != MISSING_TEXT)
+                .map(|code| value::Kind::Text(self.spelling(code).to_owned())),
+            Kind::Day => Some(self.day(column.slot))
+                .filter(|day| *day != MISSING_DAY)
+                .map(|day| value::Kind::Day(Day(day).to_string())),
+            Kind::Flag => Some(self.flag(column.slot))
+                .filter(|flag| *flag != MISSING_FLAG)
+                .map(|flag| value::Kind::Flag(flag == 1)),
+        };
+        Value { kind }
+    }
+}
+
+fn customer_at<'a>(chunk: &'a Chunk, names: &'a Names, at: usize) -> Customer<'a> {
+    let (customer_id, customer_key) = chunk.ids(at);
+    Customer {
+        customer_id,
+        customer_key,
+        owner_path: names.paths.spelling(chunk.path(at)),
+        as_of: chunk.as_of(at),
+    }
+}
+
+fn set(chunk: &mut Chunk, names: &mut Names, at: usize, column: Column, value: &Value) {
+    match (&value.kind, column.kind) {
+        // Adding 0 turns −0 into 0 and leaves all else alone.
+        (Some(value::Kind::Number(number)), Kind::Number) if number.is_finite() => {
+            chunk.numbers.set(column.slot, at, number + 0.0);
+        }
+        (Some(value::Kind::Text(text)), Kind::Text) => chunk.texts.set(column.slot, at, names.texts.intern(text)),
+        (Some(value::Kind::Day(day)), Kind::Day) => {
+            if let Ok(day) = day.parse::<Day>() {
+                chunk.days.set(column.slot, at, day.0);
+            }
+        }
+        (Some(value::Kind::Flag(flag)), Kind::Flag) => chunk.flags.set(column.slot, at, u8::from(*flag)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use huan_proto::types::v1::ValueType;
+
+    fn catalogue() -> Catalogue {
+        let feature = |number, name: &str, r#type: ValueType| profile::Feature {
+            number,
+            name: name.into(),
+            r#type: r#type.into(),
+            ..Default::default()
+        };
+        Catalogue::of(&[
+            feature(1, "balance", ValueType::Number),
+            feature(2, "city", ValueType::Text),
+            feature(3, "open_day", ValueType::Day),
+            feature(4, "digital", ValueType::Flag),
+        ])
+    }
+
+    fn customer(customer_id: &str) -> Customer<'_> {
+        Customer {
+            customer_id,
+            customer_key: "key",
+            owner_path: "/hq",
+            as_of: 5,
+        }
+    }
+
+    fn vector(values: Vec<(u32, value::Kind)>) -> profile::Vector {
+        let (features, values) = values
+            .into_iter()
+            .map(|(n, kind)| (n, Value { kind: Some(kind) }))
+            .unzip();
+        profile::Vector {
+            features,
+            values,
+            tags: vec!["vip".into(), "new".into()],
+            as_of_time: None,
+        }
+    }
+
+    fn all(row: Row<'_>) -> Vec<Option<value::Kind>> {
+        catalogue()
+            .features()
+            .iter()
+            .map(|feature| row.value(feature.column).kind)
+            .collect()
+    }
+
+    #[test]
+    fn a_vector_reads_back_as_it_was_put() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        let kinds = vec![
+            (1, value::Kind::Number(-0.0)),
+            (2, value::Kind::Text("Wuhan".into())),
+            (3, value::Kind::Day("2024-02-29".into())),
+            (4, value::Kind::Flag(true)),
+        ];
+        columns.put(&catalogue, 0, customer("c1"), &vector(kinds.clone()));
+        let row = columns.row("c1", Day(0)).expect("it was put");
+        let read: Vec<_> = all(row).into_iter().flatten().collect();
+        assert_eq!(read, kinds.into_iter().map(|(_, kind)| kind).collect::<Vec<_>>());
+        assert!(row.number(0).is_sign_positive());
+        assert_eq!(row.tags(), ["new", "vip"]);
+        assert_eq!(row.customer().owner_path, "/hq");
+    }
+
+    #[test]
+    fn what_a_newer_vector_lacks_is_missing() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        columns.put(
+            &catalogue,
+            0,
+            customer("c1"),
+            &vector(vec![(1, value::Kind::Number(1.0))]),
+        );
+        columns.put(
+            &catalogue,
+            0,
+            customer("c1"),
+            &vector(vec![(1, value::Kind::Number(f64::NAN))]),
+        );
+        assert_eq!(
+            all(columns.row("c1", Day(0)).expect("it was put")),
+            [None, None, None, None]
+        );
+        assert_eq!(columns.snapshot().population, 1);
+    }
+
+    #[test]
+    fn a_snapshot_does_not_see_what_is_written_after_it() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        columns.put(
+            &catalogue,
+            0,
+            customer("c1"),
+            &vector(vec![(1, value::Kind::Number(1.0))]),
+        );
+        let snapshot = columns.snapshot();
+        columns.put(
+            &catalogue,
+            0,
+            customer("c1"),
+            &vector(vec![(1, value::Kind::Number(2.0))]),
+        );
+        columns.put(&catalogue, 1, customer("c2"), &vector(vec![]));
+        assert_eq!(
+            snapshot.rows(Day(0)).map(|(_, row)| row.number(0)).collect::<Vec<_>>(),
+            [1.0]
+        );
+        assert_eq!(columns.row("c1", Day(0)).map(|row| row.number(0)), Some(2.0));
+    }
+
+    #[test]
+    fn many_customers_are_found_and_gaps_are_nobody() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        for ordinal in (0..10_000).step_by(2) {
+            columns.put(&catalogue, ordinal, customer(&format!("c{ordinal}")), &vector(vec![]));
+        }
+        assert_eq!(columns.ordinal("c9998"), Some(9998));
+        assert_eq!(columns.ordinal("c9999"), None);
+        assert_eq!(columns.snapshot().rows(Day(0)).count(), 5000);
+        assert!(columns.snapshot().customer(9999).is_none());
+    }
+
+    #[test]
+    fn a_customer_of_36_features_takes_at_most_400_bytes() {
+        let features: Vec<_> = (1..=36)
+            .map(|number| profile::Feature {
+                number,
+                name: format!("f{number}"),
+                r#type: ValueType::Number.into(),
+                ..Default::default()
+            })
+            .collect();
+        let (mut columns, catalogue) = (Columns::default(), Catalogue::of(&features));
+        let vector = profile::Vector {
+            features: (1..=36).collect(),
+            values: vec![
+                Value {
+                    kind: Some(value::Kind::Number(1.0))
+                };
+                36
+            ],
+            ..Default::default()
+        };
+        for ordinal in 0..20 * ROWS as u32 {
+            let (id, key) = (format!("{ordinal:010}"), format!("{ordinal:032x}"));
+            let customer = Customer {
+                customer_id: &id,
+                customer_key: &key,
+                owner_path: "/hq/east",
+                as_of: 0,
+            };
+            columns.put(&catalogue, ordinal, customer, &vector);
+        }
+        let each = columns.bytes() / (20 * ROWS);
+        assert!(each <= 400, "{each} bytes a customer");
+    }
+}

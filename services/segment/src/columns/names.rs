@@ -1,0 +1,62 @@
+//! What the codes in the columns stand for: texts, tags, sets of tags and paths, each spelled once.
+
+use std::collections::HashMap;
+
+/// The code of a text that is not known.
+pub const MISSING_TEXT: u32 = u32::MAX;
+
+/// The spellings of one tenant. They are only ever added: what is no longer used goes with the next start.
+#[derive(Clone, Default)]
+pub struct Names {
+    /// Values of text features.
+    pub texts: Dictionary,
+    /// Names of tags.
+    pub tags: Dictionary,
+    /// Organisation paths.
+    pub paths: Dictionary,
+    sets: HashMap<Box<[u32]>, u32>,
+    by_set: Vec<Box<[u32]>>,
+}
+
+/// Spellings and their codes.
+#[derive(Clone, Default)]
+pub struct Dictionary {
+    codes: HashMap<Box<str>, u32>,
+    spellings: Vec<Box<str>>,
+}
+
+impl Names {
+    /// The code of a set of tags.
+    pub fn tag_set(&mut self, tags: &[String]) -> u32 {
+        let mut set: Vec<u32> = tags.iter().map(|tag| self.tags.intern(tag)).collect();
+        set.sort_unstable();
+        set.dedup();
+        *self.sets.entry(set.into_boxed_slice()).or_insert_with_key(|set| {
+            self.by_set.push(set.clone());
+            self.by_set.len() as u32 - 1
+        })
+    }
+
+    /// The tags in a set, ascending by code.
+    pub fn tags_of(&self, set: u32) -> &[u32] {
+        &self.by_set[set as usize]
+    }
+}
+
+impl Dictionary {
+    /// The code of a spelling, given now if it is new.
+    pub fn intern(&mut self, spelling: &str) -> u32 {
+        if let Some(code) = self.codes.get(spelling) {
+            return *code;
+        }
+        let code = self.spellings.len() as u32;
+        self.spellings.push(spelling.into());
+        self.codes.insert(spelling.into(), code);
+        code
+    }
+
+    /// What a code stands for.
+    pub fn spelling(&self, code: u32) -> &str {
+        &self.spellings[code as usize]
+    }
+}

@@ -1,0 +1,281 @@
+//! The data files of tests/data, the bounds, and that the two ways to evaluate a rule agree.
+
+use std::collections::BTreeMap;
+
+use huan_chassis::clock::Day;
+use huan_proto::profile::v1 as profile;
+use huan_proto::types::v1::{Value, ValueType, value};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use serde::Deserialize;
+
+use super::{MAX_BYTES, Rule, Truth};
+use crate::catalogue::Catalogue;
+use crate::columns::{Columns, Customer, Names};
+use crate::live::Draft;
+use crate::store::definition::Definitions;
+use crate::store::entity::segment;
+
+const FEATURES: [(&str, ValueType); 10] = [
+    ("balance_total", ValueType::Number),
+    ("txn_count_30d", ValueType::Number),
+    ("txn_count_90d", ValueType::Number),
+    ("age_limit", ValueType::Number),
+    ("customer_type", ValueType::Text),
+    ("region", ValueType::Text),
+    ("birth_day", ValueType::Day),
+    ("last_event_day", ValueType::Day),
+    ("has_card", ValueType::Flag),
+    ("has_loan", ValueType::Flag),
+];
+
+fn catalogue() -> Catalogue {
+    let feature = |(number, (name, r#type)): (u32, (&str, ValueType))| profile::Feature {
+        number,
+        name: name.into(),
+        r#type: r#type.into(),
+        ..Default::default()
+    };
+    Catalogue::of(&(1..).zip(FEATURES).map(feature).collect::<Vec<_>>())
+}
+
+fn today() -> Day {
+    "2026-11-22".parse().unwrap()
+}
+
+fn put(columns: &mut Columns, ordinal: u32, vector: &profile::Vector) {
+    let id = format!("c{ordinal}");
+    let customer = Customer {
+        customer_id: &id,
+        customer_key: "key",
+        owner_path: "/hq",
+        as_of: 0,
+    };
+    columns.put(&catalogue(), ordinal, customer, vector);
+}
+
+#[derive(Deserialize)]
+struct Cases<T> {
+    case: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    rule: String,
+    row: BTreeMap<String, toml::Value>,
+    expected: String,
+}
+
+fn vector(row: &BTreeMap<String, toml::Value>) -> profile::Vector {
+    let mut vector = profile::Vector::default();
+    for (name, value) in row {
+        if name == "tags" {
+            vector.tags = value.clone().try_into().unwrap();
+            continue;
+        }
+        let (number, (_, r#type)) = (1..)
+            .zip(FEATURES)
+            .find(|(_, (feature, _))| feature == name)
+            .expect("a feature");
+        let kind = match (value, r#type) {
+            (toml::Value::Integer(number), _) => value::Kind::Number(*number as f64),
+            (toml::Value::Float(number), _) => value::Kind::Number(*number),
+            (toml::Value::Boolean(flag), _) => value::Kind::Flag(*flag),
+            (toml::Value::String(day), ValueType::Day) => value::Kind::Day(day.clone()),
+            (toml::Value::String(text), _) => value::Kind::Text(text.clone()),
+            _ => panic!("{value} is no value"),
+        };
+        vector.features.push(number);
+        vector.values.push(Value { kind: Some(kind) });
+    }
+    vector
+}
+
+#[test]
+fn rules_say_of_rows_what_the_data_file_says() {
+    let cases: Cases<Case> = toml::from_str(include_str!("../../tests/data/rules.toml")).unwrap();
+    for case in cases.case {
+        let mut columns = Columns::default();
+        put(&mut columns, 0, &vector(&case.row));
+        let rule = Rule::new(&case.rule, &catalogue(), columns.names_mut());
+        let rule = rule.unwrap_or_else(|faults| panic!("{}: {faults:?}", case.rule));
+        let expected = match case.expected.as_str() {
+            "true" => Truth::True,
+            "false" => Truth::False,
+            _ => Truth::Unknown,
+        };
+        assert_eq!(
+            rule.truth(&columns.row("c0", today()).unwrap()),
+            expected,
+            "{} of {:?}",
+            case.rule,
+            case.row
+        );
+    }
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    rule: String,
+    faults: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    says: String,
+    part: String,
+}
+
+#[test]
+fn bad_rules_have_the_faults_of_the_data_file() {
+    let cases: Cases<Refused> = toml::from_str(include_str!("../../tests/data/faults.toml")).unwrap();
+    for case in cases.case {
+        let faults = Rule::new(&case.rule, &catalogue(), &mut Names::default()).expect_err(&case.rule);
+        assert_eq!(faults.len(), case.faults.len(), "{}: {faults:?}", case.rule);
+        for (fault, expected) in faults.iter().zip(&case.faults) {
+            assert!(fault.description.contains(&expected.says), "{}: {fault:?}", case.rule);
+            assert!(
+                expected.part.is_empty() || fault.part == expected.part,
+                "{}: {fault:?}",
+                case.rule
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rule_is_bounded_in_length_nodes_and_depth() {
+    let check = |rule: &str| Rule::new(rule, &catalogue(), &mut Names::default());
+    let long = format!("balance_total > {}1", " ".repeat(MAX_BYTES));
+    assert!(check(&long).unwrap_err()[0].description.contains("at most 4096"));
+    let wide = vec!["has_card"; 101].join(" || ");
+    assert!(check(&wide).unwrap_err()[0].description.contains("at most 200"));
+    assert!(check(&vec!["has_card"; 100].join(" || ")).is_ok());
+    let deep = format!("{}has_card{}", "(".repeat(1500), ")".repeat(1500));
+    assert!(check(&deep).unwrap_err()[0].description.contains("does not parse"));
+    assert!(check(&"!".repeat(4000)).is_err());
+}
+
+#[test]
+fn a_rule_names_the_features_that_it_reads() {
+    let rule = "region == \"east\" && has(has_card) && balance_total > 1 && region != \"west\"";
+    let rule = Rule::new(rule, &catalogue(), &mut Names::default()).unwrap();
+    assert_eq!(
+        rule.features().collect::<Vec<_>>(),
+        ["balance_total", "has_card", "region"]
+    );
+}
+
+/// A random rule of type flag.
+fn random_flag(rng: &mut StdRng, depth: u32) -> String {
+    let inner = |rng: &mut StdRng| random_flag(rng, depth - 1);
+    match if depth == 0 {
+        rng.gen_range(0..6)
+    } else {
+        rng.gen_range(0..12)
+    } {
+        0 => ["has_card", "has_loan", "true", "false"]
+            .choose(rng)
+            .unwrap()
+            .to_string(),
+        1 => format!("has_tag(\"{}\")", ["vip", "new", "old"].choose(rng).unwrap()),
+        2 => format!("has({})", FEATURES.choose(rng).unwrap().0),
+        3 => format!("region in [\"{}\", \"north\"]", ["east", "west"].choose(rng).unwrap()),
+        4 => format!("customer_type {} \"retail\"", ["==", "!="].choose(rng).unwrap()),
+        5 => format!("days_since(last_event_day) > {}", rng.gen_range(0..100)),
+        6 => format!("({} && {})", inner(rng), inner(rng)),
+        7 => format!("({} || {})", inner(rng), inner(rng)),
+        8 => format!("!({})", inner(rng)),
+        9 => format!("({} ? {} : {})", inner(rng), inner(rng), inner(rng)),
+        10 => format!("(({}) == ({}))", inner(rng), inner(rng)),
+        _ => {
+            let comparison = ["<", "<=", ">", ">=", "==", "!="].choose(rng).unwrap();
+            format!(
+                "({} {comparison} {})",
+                random_number(rng, depth),
+                random_number(rng, depth)
+            )
+        }
+    }
+}
+
+fn random_number(rng: &mut StdRng, depth: u32) -> String {
+    match if depth == 0 {
+        rng.gen_range(0..2)
+    } else {
+        rng.gen_range(0..4)
+    } {
+        0 => rng.gen_range(-3..4).to_string(),
+        1 => ["balance_total", "txn_count_30d", "txn_count_90d"]
+            .choose(rng)
+            .unwrap()
+            .to_string(),
+        2 => "years_since(birth_day)".to_owned(),
+        _ => {
+            let operator = ["+", "-", "*", "/"].choose(rng).unwrap();
+            format!(
+                "({} {operator} {})",
+                random_number(rng, depth - 1),
+                random_number(rng, depth - 1)
+            )
+        }
+    }
+}
+
+fn random_vector(rng: &mut StdRng) -> profile::Vector {
+    let mut vector = profile::Vector::default();
+    for (number, (_, r#type)) in (1..).zip(FEATURES).filter(|_| rng.gen_bool(0.7)).collect::<Vec<_>>() {
+        let kind = match r#type {
+            ValueType::Number => value::Kind::Number(f64::from(rng.gen_range(-2..3))),
+            ValueType::Text => value::Kind::Text(["east", "west", "retail"].choose(rng).unwrap().to_string()),
+            ValueType::Day => value::Kind::Day(Day(today().0 - rng.gen_range(0..120)).to_string()),
+            _ => value::Kind::Flag(rng.r#gen()),
+        };
+        vector.features.push(number);
+        vector.values.push(Value { kind: Some(kind) });
+    }
+    vector.tags = ["vip", "new"]
+        .iter()
+        .filter(|_| rng.gen_bool(0.5))
+        .map(ToString::to_string)
+        .collect();
+    vector
+}
+
+#[test]
+fn one_customer_and_all_customers_are_judged_alike() {
+    let mut rng = StdRng::seed_from_u64(20261122);
+    let mut columns = Columns::default();
+    for ordinal in 0..1500 {
+        put(&mut columns, ordinal, &random_vector(&mut rng));
+    }
+    let mut some = 0;
+    for _ in 0..300 {
+        let source = random_flag(&mut rng, 3);
+        let Ok(rule) = Rule::new(&source, &catalogue(), columns.names_mut()) else {
+            continue;
+        };
+        let segment = segment::Model {
+            tenant: "t".into(),
+            segment_id: "s".into(),
+            display_name: "s".into(),
+            rule: source.clone(),
+            revision: 1,
+            request_id: "r".into(),
+        };
+        let draft = Draft::new(Definitions {
+            segments: vec![segment],
+            ..Definitions::default()
+        });
+        let live = draft.compile(&catalogue(), columns.names_mut());
+        let members = live.members("s", &columns.snapshot(), today()).unwrap().remove(0).1;
+        for ordinal in 0..1500 {
+            let row = columns.row(&format!("c{ordinal}"), today()).unwrap();
+            assert_eq!(members.contains(ordinal), rule.holds(&row), "{source} of c{ordinal}");
+            assert_eq!(live.memberships(&row).len(), usize::from(rule.holds(&row)));
+        }
+        some += usize::from(!members.is_empty() && members.len() < 1500);
+    }
+    assert!(some > 50, "only {some} rules told customers apart");
+}
