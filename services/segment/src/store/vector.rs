@@ -1,0 +1,82 @@
+//! Vectors: every customer's newest, and the ordinals that stand for customers in bitmaps.
+
+use std::collections::HashMap;
+
+use huan_chassis::Result;
+use huan_chassis::store::{Store, Tx};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+
+use super::entity::vector::{Column, Entity, Model};
+
+/// Rows of one statement, below SQLite's limit of 32,766 bound values.
+const CHUNK: usize = 1000;
+
+/// Reads a page of a tenant's vectors in the order of their ordinals, after this one.
+pub async fn page_of_vectors(store: &Store, tenant: &str, after: i64, limit: u64) -> Result<Vec<Model>> {
+    let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
+    let page = of_tenant
+        .filter(Column::Ordinal.gt(after))
+        .order_by_asc(Column::Ordinal)
+        .limit(limit);
+    Ok(page.all(store.read()).await?)
+}
+
+/// Keeps vectors of one tenant, at most one a customer, and sets each one's ordinal: the one that the customer has,
+/// or the next.
+pub async fn put_vectors(tx: &Tx, tenant: &str, vectors: &mut [Model]) -> Result<()> {
+    let known = ordinals(tx, tenant, vectors).await?;
+    let mut next = next_ordinal(tx, tenant).await?;
+    for vector in vectors.iter_mut() {
+        vector.ordinal = known.get(&vector.customer_id).copied().unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        });
+    }
+    for chunk in vectors.chunks(CHUNK) {
+        let rows = chunk.iter().cloned().map(Model::into_active_model);
+        Entity::insert_many(rows)
+            .on_conflict(replace())
+            .exec_without_returning(&**tx)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn ordinals(tx: &Tx, tenant: &str, vectors: &[Model]) -> Result<HashMap<String, i64>> {
+    let mut known = HashMap::with_capacity(vectors.len());
+    for chunk in vectors.chunks(CHUNK) {
+        let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
+        let these = of_tenant.filter(Column::CustomerId.is_in(chunk.iter().map(|vector| vector.customer_id.as_str())));
+        let columns = these.select_only().columns([Column::CustomerId, Column::Ordinal]);
+        known.extend(columns.into_tuple::<(String, i64)>().all(&**tx).await?);
+    }
+    Ok(known)
+}
+
+async fn next_ordinal(tx: &Tx, tenant: &str) -> Result<i64> {
+    let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
+    let last = of_tenant.select_only().column_as(Column::Ordinal.max(), "last");
+    Ok(last
+        .into_tuple::<Option<i64>>()
+        .one(&**tx)
+        .await?
+        .flatten()
+        .map_or(0, |last| last + 1))
+}
+
+fn replace() -> OnConflict {
+    OnConflict::columns([Column::Tenant, Column::CustomerId])
+        .update_columns([
+            Column::CustomerKey,
+            Column::OwnerPath,
+            Column::AsOf,
+            Column::Position,
+            Column::Format,
+            Column::KeyId,
+            Column::Payload,
+        ])
+        .to_owned()
+}
