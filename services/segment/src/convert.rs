@@ -1,0 +1,247 @@
+//! Between the contract and the tables: the only place that reads raw request fields.
+
+use std::collections::HashSet;
+
+use huan_chassis::check::Faults;
+use huan_chassis::{Error, FieldFault, Result, clock};
+use huan_proto::segment::v1 as pb;
+use prost::Message as _;
+
+use crate::live::OTHER;
+use crate::rule::Fault;
+use crate::store::build::Build;
+use crate::store::entity::{clustering, segment, segment_set, segment_set_part};
+use crate::store::segment_set::Whole;
+
+const MAX_NAME: usize = 200;
+const MAX_PARTS: usize = 100;
+const MAX_CLUSTERED: usize = 64;
+
+/// Reads the segment to be created.
+pub fn create_segment(tenant: &str, request: pb::CreateSegmentRequest) -> Result<segment::Model> {
+    let mut faults = Faults::new();
+    let request_id = faults.id("request_id", &request.request_id);
+    let segment = faults.required("segment", request.segment).unwrap_or_default();
+    let model = segment_model(&mut faults, tenant, request_id, &segment);
+    faults.finish().map(|()| segment::Model { revision: 1, ..model })
+}
+
+/// Reads the segment to be changed.
+pub fn update_segment(tenant: &str, request: pb::UpdateSegmentRequest) -> Result<segment::Model> {
+    let mut faults = Faults::new();
+    let segment = faults.required("segment", request.segment).unwrap_or_default();
+    let model = segment_model(&mut faults, tenant, String::new(), &segment);
+    faults.finish().map(|()| model)
+}
+
+fn segment_model(faults: &mut Faults, tenant: &str, request_id: String, segment: &pb::Segment) -> segment::Model {
+    segment::Model {
+        tenant: tenant.to_owned(),
+        segment_id: faults.name("segment.segment_id", &segment.segment_id, 64),
+        display_name: faults.text("segment.display_name", &segment.display_name, MAX_NAME),
+        rule: required_rule(faults, "segment.rule", &segment.rule),
+        revision: segment.revision,
+        request_id,
+    }
+}
+
+/// Reads the set to be created.
+pub fn create_segment_set(tenant: &str, request: pb::CreateSegmentSetRequest) -> Result<Whole> {
+    let mut faults = Faults::new();
+    let request_id = faults.id("request_id", &request.request_id);
+    let set = faults.required("segment_set", request.segment_set).unwrap_or_default();
+    let (model, parts) = segment_set_model(&mut faults, tenant, request_id, &set);
+    faults
+        .finish()
+        .map(|()| (segment_set::Model { revision: 1, ..model }, parts))
+}
+
+/// Reads the set to be changed.
+pub fn update_segment_set(tenant: &str, request: pb::UpdateSegmentSetRequest) -> Result<Whole> {
+    let mut faults = Faults::new();
+    let set = faults.required("segment_set", request.segment_set).unwrap_or_default();
+    let whole = segment_set_model(&mut faults, tenant, String::new(), &set);
+    faults.finish().map(|()| whole)
+}
+
+fn segment_set_model(faults: &mut Faults, tenant: &str, request_id: String, set: &pb::SegmentSet) -> Whole {
+    let model = segment_set::Model {
+        tenant: tenant.to_owned(),
+        segment_set_id: faults.name("segment_set.segment_set_id", &set.segment_set_id, 64),
+        display_name: faults.text("segment_set.display_name", &set.display_name, MAX_NAME),
+        revision: set.revision,
+        request_id,
+    };
+    if set.parts.is_empty() || set.parts.len() > MAX_PARTS {
+        faults.add("segment_set.parts", format!("must be 1 to {MAX_PARTS}"));
+    }
+    let mut seen = HashSet::new();
+    let parts = set.parts.iter().enumerate().map(|(place, part)| {
+        let field = |name: &str| format!("segment_set.parts[{place}].{name}");
+        if part.part_id == OTHER || !seen.insert(part.part_id.as_str()) {
+            faults.add(field("part_id"), "must be unique and not \"other\"");
+        }
+        segment_set_part::Model {
+            tenant: tenant.to_owned(),
+            segment_set_id: model.segment_set_id.clone(),
+            place: place as i32,
+            part_id: faults.name(&field("part_id"), &part.part_id, 64),
+            display_name: faults.text(&field("display_name"), &part.display_name, MAX_NAME),
+            rule: required_rule(faults, &field("rule"), &part.rule),
+        }
+    });
+    let parts = parts.take(MAX_PARTS).collect();
+    (model, parts)
+}
+
+// Length and all else is for the rule checker, which says more.
+fn required_rule(faults: &mut Faults, field: &str, rule: &str) -> String {
+    if rule.trim().is_empty() {
+        faults.add(field, "is required");
+    }
+    rule.to_owned()
+}
+
+/// What CreateClustering asks for.
+pub struct NewClustering {
+    /// The request.
+    pub request_id: String,
+    /// Ids, names, features, k and seed; nothing found yet.
+    pub clustering: pb::Clustering,
+}
+
+/// Reads the clustering to be found.
+pub fn create_clustering(request: pb::CreateClusteringRequest) -> Result<NewClustering> {
+    let mut faults = Faults::new();
+    let request_id = faults.id("request_id", &request.request_id);
+    let asked = faults.required("clustering", request.clustering).unwrap_or_default();
+    if asked.features.is_empty() || asked.features.len() > MAX_CLUSTERED {
+        faults.add("clustering.features", format!("must be 1 to {MAX_CLUSTERED}"));
+    }
+    let mut seen = HashSet::new();
+    for (at, feature) in asked
+        .features
+        .iter()
+        .enumerate()
+        .filter(|(_, feature)| !seen.insert(feature.as_str()))
+    {
+        faults.add(
+            format!("clustering.features[{at}]"),
+            format!("{feature} is named twice"),
+        );
+    }
+    if !(2..=64).contains(&asked.k) {
+        faults.add("clustering.k", "must be 2 to 64");
+    }
+    let clustering = pb::Clustering {
+        clustering_id: faults.name("clustering.clustering_id", &asked.clustering_id, 64),
+        display_name: faults.text("clustering.display_name", &asked.display_name, MAX_NAME),
+        features: asked.features.clone(),
+        k: asked.k,
+        seed: asked.seed,
+        ..Default::default()
+    };
+    faults.finish().map(|()| NewClustering { request_id, clustering })
+}
+
+/// Reads an id that is all there is to read.
+pub fn id(field: &str, value: &str) -> Result<String> {
+    let mut faults = Faults::new();
+    let id = faults.id(field, value);
+    faults.finish().map(|()| id)
+}
+
+/// Reads a membership's name: at most two ids with a slash between.
+pub fn membership(value: &str) -> Result<String> {
+    let mut faults = Faults::new();
+    let membership = faults.text("membership", value, 129);
+    faults.finish().map(|()| membership)
+}
+
+/// Says what is wrong with the rule in a field.
+pub fn rule_faults(field: &str, faults: Vec<Fault>) -> Vec<FieldFault> {
+    let describe = |fault: Fault| match fault.part.is_empty() {
+        true => fault.description,
+        false => format!("{} (at: {})", fault.description, fault.part),
+    };
+    faults
+        .into_iter()
+        .map(|fault| FieldFault {
+            field: field.to_owned(),
+            description: describe(fault),
+        })
+        .collect()
+}
+
+/// A rule's fault as CheckRule answers it.
+pub fn rule_fault(fault: Fault) -> pb::RuleFault {
+    pb::RuleFault {
+        description: fault.description,
+        part: fault.part,
+    }
+}
+
+/// A segment with its newest build.
+pub fn segment(model: segment::Model, builds: &[Build]) -> pb::Segment {
+    pb::Segment {
+        segment_id: model.segment_id,
+        display_name: model.display_name,
+        rule: model.rule,
+        revision: model.revision,
+        build: builds.first().map(build),
+    }
+}
+
+/// A set with its newest build.
+pub fn segment_set((set, parts): Whole, builds: &[Build]) -> pb::SegmentSet {
+    let order: Vec<&str> = parts.iter().map(|part| part.part_id.as_str()).collect();
+    let build = (!builds.is_empty()).then(|| set_build(builds, &order));
+    let part = |part: segment_set_part::Model| pb::Part {
+        part_id: part.part_id,
+        display_name: part.display_name,
+        rule: part.rule,
+    };
+    pb::SegmentSet {
+        segment_set_id: set.segment_set_id,
+        display_name: set.display_name,
+        revision: set.revision,
+        build,
+        parts: parts.into_iter().map(part).collect(),
+    }
+}
+
+/// One version of a set: its parts in their order, those that are no longer written after them, "other" last.
+pub fn set_build(builds: &[Build], order: &[&str]) -> pb::SetBuild {
+    let part_of = |build: &Build| build.membership.rsplit('/').next().unwrap_or_default().to_owned();
+    let place = |part: &str| order.iter().position(|id| *id == part).unwrap_or(order.len());
+    let mut parts: Vec<pb::PartBuild> = builds
+        .iter()
+        .map(|each| pb::PartBuild {
+            part_id: part_of(each),
+            build: Some(build(each)),
+        })
+        .collect();
+    parts.sort_by_key(|part| (part.part_id == OTHER, place(&part.part_id)));
+    pb::SetBuild {
+        version: builds.first().map_or(0, |build| build.version),
+        parts,
+    }
+}
+
+/// One version of a membership.
+pub fn build(build: &Build) -> pb::Build {
+    pb::Build {
+        version: build.version,
+        population: build.population,
+        members: build.members,
+        joined: build.joined,
+        left: build.departed,
+        as_of_time: Some(clock::timestamp(clock::from_micros(build.as_of))),
+    }
+}
+
+/// A clustering as it was kept.
+pub fn clustering(model: &clustering::Model) -> Result<pb::Clustering> {
+    let decoded = pb::Clustering::decode(model.payload.as_slice());
+    decoded.map_err(|error| Error::Internal(format!("a stored clustering: {error}")))
+}

@@ -1,0 +1,188 @@
+//! What is held in memory of every tenant: columns, catalogue, business time and live definitions, each tenant behind
+//! one lock that is held for microseconds and never across an await.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::TimeDelta;
+use futures::future::BoxFuture;
+use huan_chassis::clock::{self, Clock, Day, TenantTime};
+use huan_chassis::server::Owners;
+use huan_chassis::store::Store;
+use huan_chassis::{Error, Result};
+use huan_proto::profile::v1 as profile;
+use huan_proto::profile::v1::business_clock::Source;
+
+use crate::catalogue::Catalogue;
+use crate::columns::{Columns, Customer, Snapshot};
+use crate::live::{Draft, Live};
+use crate::store;
+use crate::store::definition::{Definitions, definitions_of};
+use crate::store::entity::{tenant, vector};
+
+/// Rows read from the store at once when a process starts.
+const PAGE: u64 = 10_000;
+
+/// All tenants. Clones share them.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<RwLock<HashMap<String, Arc<Tenant>>>>);
+
+/// One tenant.
+#[derive(Default)]
+pub struct Tenant(RwLock<State>);
+
+/// What a tenant's lock guards.
+pub struct State {
+    /// The features.
+    pub catalogue: Catalogue,
+    /// The vectors.
+    pub columns: Columns,
+    /// The business clock.
+    pub time: TenantTime,
+    /// The definitions, compiled against this catalogue.
+    pub live: Arc<Live>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let time = TenantTime {
+            clock: Clock::System,
+            zone: chrono_tz::Asia::Shanghai,
+        };
+        Self {
+            catalogue: Catalogue::default(),
+            columns: Columns::default(),
+            time,
+            live: Arc::default(),
+        }
+    }
+}
+
+impl Memory {
+    /// Reads everything from the store.
+    pub async fn load(store: &Store) -> Result<Self> {
+        let memory = Self::default();
+        for row in store::tenant::all_tenants(store).await? {
+            memory.load_tenant(store, &row).await?;
+        }
+        Ok(memory)
+    }
+
+    /// A tenant; nothing is known of a new one.
+    pub fn tenant(&self, name: &str) -> Arc<Tenant> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.unwrap_or_else(|| {
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(name.to_owned())
+                .or_default()
+                .clone()
+        })
+    }
+
+    /// Compiles a tenant's definitions as the store has them now.
+    pub async fn refresh(&self, store: &Store, name: &str) -> Result<()> {
+        let definitions = definitions_of(store.read(), name).await?;
+        self.tenant(name).install(definitions);
+        Ok(())
+    }
+
+    /// Compiles the definitions of every tenant whose revision in the store is another: other replicas write too.
+    pub async fn refresh_changed(&self, store: &Store) -> Result<()> {
+        for (name, revision) in store::tenant::revisions(store).await? {
+            if self.tenant(&name).read(|state| state.live.revision) < revision {
+                self.refresh(store, &name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_tenant(&self, store: &Store, row: &tenant::Model) -> Result<()> {
+        let tenant = self.tenant(&row.tenant);
+        tenant.set_settings(&decode(&row.settings)?);
+        tenant.set_catalogue(&decode(&row.catalogue)?);
+        let mut after = -1;
+        loop {
+            let page = store::vector::page_of_vectors(store, &row.tenant, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.ordinal;
+            page.iter()
+                .try_for_each(|row| tenant.put(row, &decode(&row.payload)?))?;
+        }
+        self.refresh(store, &row.tenant).await
+    }
+}
+
+impl Tenant {
+    /// Reads under the lock. `look` is short and does not wait.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes under the lock. `change` is short and does not wait.
+    pub fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All rows as they stand and the business day.
+    pub fn snapshot(&self) -> (Snapshot, Arc<Live>, TenantTime) {
+        self.read(|state| (state.columns.snapshot(), state.live.clone(), state.time.clone()))
+    }
+
+    /// Takes over a tenant's settings.
+    pub fn set_settings(&self, settings: &profile::Tenant) {
+        let source = settings.clock.as_ref().and_then(|clock| clock.source.as_ref());
+        let clock = match source {
+            None => Clock::System,
+            Some(Source::Offset(offset)) => {
+                Clock::Offset(TimeDelta::seconds(offset.seconds) + TimeDelta::nanoseconds(offset.nanos.into()))
+            }
+            Some(Source::FixedTime(time)) => clock::datetime(time).map_or(Clock::System, Clock::Fixed),
+        };
+        let zone = settings.time_zone.parse().unwrap_or(chrono_tz::Asia::Shanghai);
+        self.write(|state| state.time = TenantTime { clock, zone });
+    }
+
+    /// Takes over a tenant's catalogue. The definitions are to be installed again after it.
+    pub fn set_catalogue(&self, catalogue: &profile::Catalogue) {
+        self.write(|state| state.catalogue.replace(&catalogue.features));
+    }
+
+    /// Takes over a customer's vector.
+    pub fn put(&self, row: &vector::Model, vector: &profile::Vector) -> Result<()> {
+        let ordinal = u32::try_from(row.ordinal).map_err(|_| Error::Internal("too many customers".into()))?;
+        let customer = Customer {
+            customer_id: &row.customer_id,
+            customer_key: &row.customer_key,
+            owner_path: &row.owner_path,
+            as_of: row.as_of,
+        };
+        self.write(|state| state.columns.put(&state.catalogue, ordinal, customer, vector));
+        Ok(())
+    }
+
+    /// Compiles definitions and lets them live, unless newer ones do already.
+    pub fn install(&self, definitions: Definitions) {
+        let draft = Draft::new(definitions);
+        self.write(|state| {
+            if draft.revision() >= state.live.revision {
+                state.live = Arc::new(draft.compile(&state.catalogue, state.columns.names_mut()));
+            }
+        });
+    }
+}
+
+impl Owners for Memory {
+    fn owner_path<'a>(&'a self, tenant: &'a str, customer_id: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
+        let path = |state: &State| {
+            let row = state.columns.row(customer_id, Day(0));
+            row.map(|row| row.customer().owner_path.to_owned())
+        };
+        Box::pin(std::future::ready(Ok(self.tenant(tenant).read(path))))
+    }
+}
+
+fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M> {
+    M::decode(bytes).map_err(|error| Error::Internal(format!("a stored message: {error}")))
+}

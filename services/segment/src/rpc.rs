@@ -1,0 +1,125 @@
+//! The gRPC services, one file a noun: each function parses, calls once and answers.
+
+mod clustering;
+mod membership;
+mod segment;
+mod segment_set;
+
+use huan_chassis::feed::Status;
+use huan_chassis::store::Store;
+use huan_chassis::{Error, FieldFault, Identity, Result};
+use huan_proto::segment::v1::clustering_service_server::ClusteringServiceServer;
+use huan_proto::segment::v1::membership_service_server::MembershipServiceServer;
+use huan_proto::segment::v1::segment_service_server::SegmentServiceServer;
+use huan_proto::segment::v1::segment_set_service_server::SegmentSetServiceServer;
+use tonic::service::Routes;
+
+use crate::columns::Names;
+use crate::convert;
+use crate::memory::Memory;
+use crate::rule::{Fault, Parsed, Rule};
+use crate::store::build::{Build, Found, newest_builds};
+
+/// The full names of the services.
+pub const NAMES: &[&str] = &[
+    "huan.segment.v1.SegmentService",
+    "huan.segment.v1.SegmentSetService",
+    "huan.segment.v1.ClusteringService",
+    "huan.segment.v1.MembershipService",
+    "huan.feed.v1.FeedService",
+];
+
+/// What every RPC needs. Clones share it.
+#[derive(Clone)]
+pub struct Rpc {
+    /// On disk.
+    pub store: Store,
+    /// In memory.
+    pub memory: Memory,
+    /// How far profile's feed has been read.
+    pub status: Status,
+}
+
+impl Rpc {
+    /// The routes of all services.
+    pub fn routes(self) -> Routes {
+        Routes::new(SegmentServiceServer::new(self.clone()))
+            .add_service(SegmentSetServiceServer::new(self.clone()))
+            .add_service(ClusteringServiceServer::new(self.clone()))
+            .add_service(huan_chassis::feed::server(vec![self.status.clone()]))
+            .add_service(MembershipServiceServer::new(self))
+    }
+
+    /// Refuses rules with faults: pairs of field and rule. Errors: InvalidRule with every fault of every rule.
+    fn check_rules<'a>(&self, tenant: &str, rules: impl Iterator<Item = (String, &'a str)>) -> Result<()> {
+        let faults: Vec<FieldFault> = rules
+            .filter_map(|(field, rule)| Some(convert::rule_faults(&field, self.check_rule(tenant, rule).err()?)))
+            .flatten()
+            .collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::InvalidRule(faults))
+        }
+    }
+
+    /// Checks a rule against the tenant's catalogue: the features that it reads, or its faults.
+    fn check_rule(&self, tenant: &str, rule: &str) -> Result<Vec<String>, Vec<Fault>> {
+        let parsed = Parsed::new(rule)?;
+        // Names that a rule under trial speaks of are not to be kept.
+        let mut names = Names::default();
+        let rule = self
+            .memory
+            .tenant(tenant)
+            .read(|state| Rule::check(&parsed, &state.catalogue, &mut names))?;
+        Ok(rule.features().map(str::to_owned).collect())
+    }
+
+    /// Lets changed definitions live at once in this process.
+    async fn refresh(&self, tenant: &str) -> Result<()> {
+        self.memory.refresh(&self.store, tenant).await
+    }
+
+    /// Finds the members of a segment or a set among all customers as they stand, off the async threads. Errors:
+    /// NotFound if it is not live.
+    async fn find_members(&self, tenant: &str, id: &str, what: &'static str) -> Result<Found> {
+        self.memory.refresh_changed(&self.store).await?;
+        let (rows, live, time) = self.memory.tenant(tenant).snapshot();
+        let (id, now) = (id.to_owned(), time.now());
+        let work = move || {
+            live.members(&id, &rows, time.day(now))
+                .map(|members| (members, rows.population))
+        };
+        let found = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        let (memberships, population) = found.ok_or(Error::NotFound { what })?;
+        Ok(Found {
+            population: population.into(),
+            as_of: huan_chassis::clock::micros(now),
+            memberships,
+        })
+    }
+
+    /// The newest builds of one owner.
+    async fn builds_of(&self, tenant: &str, id: &str) -> Result<Vec<Build>> {
+        let mut builds = newest_builds(&self.store, tenant, &[id.to_owned()]).await?;
+        Ok(builds.remove(id).unwrap_or_default())
+    }
+}
+
+/// The tenant of a request.
+fn tenant<T>(request: &tonic::Request<T>) -> Result<String> {
+    Ok(Identity::of(request)?.tenant()?.to_owned())
+}
+
+/// Cuts the row more that was read off a page, and says after which key to go on.
+fn cut<T>(rows: &mut Vec<T>, limit: u64, key: impl Fn(&T) -> String, filter: &[&str]) -> String {
+    if rows.len() as u64 <= limit {
+        return String::new();
+    }
+    rows.truncate(limit as usize);
+    rows.last()
+        .map(|last| huan_chassis::page::next_token(filter, &[&key(last)]))
+        .unwrap_or_default()
+}
