@@ -1,0 +1,33 @@
+//! The table `customer`: what decisions must know of each customer, as profile's feed tells it.
+
+use sea_orm::entity::prelude::*;
+
+/// One customer.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "customer")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: String,
+    /// The customer's number at the bank.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub customer_id: String,
+    /// The customer's random key.
+    pub customer_key: String,
+    /// The customer's partition, 0..63.
+    pub partition: i32,
+    /// The organisation path that owns the customer.
+    pub owner_path: String,
+    /// How the payload is kept: 0 = plain.
+    pub format: i16,
+    /// The key under which the payload is encrypted; empty in format 0.
+    pub key_id: String,
+    /// The encoded `Standing`.
+    pub payload: Vec<u8>,
+}
+
+/// No keys are foreign: every row stands by itself.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
