@@ -21,6 +21,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::ServiceBuilder;
 
 use crate::error::{Error, Result};
+use crate::policy;
 use crate::token::Keys;
 pub(crate) use authenticate::TENANT;
 
@@ -55,6 +56,8 @@ pub trait Owners: Send + Sync {
 /// Serves until `shutdown`, then says NOT_SERVING, ends streams, lets calls finish for at most ten seconds, and
 /// returns. Errors: Internal if the server cannot run.
 pub async fn serve(parts: Parts, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+    // Reads the contracts now, so that no caller waits for it.
+    policy::permissions();
     let going = CancellationToken::new();
     let (health, health_service) = tonic_health::server::health_reporter();
     let routes = parts

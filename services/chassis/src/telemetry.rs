@@ -17,9 +17,7 @@ use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::Sd
 use tokio::runtime::Runtime;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::LevelFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::config::{self, LogFormat};
 use crate::error::{Error, Result};
@@ -58,9 +56,7 @@ pub fn init(config: &config::Telemetry, service: &str) -> Result<Guard> {
         "" => None,
         endpoint => Some(Export::to(endpoint, service)?),
     };
-    let traces = export
-        .as_ref()
-        .map(|export| export.tracers.layer().with_filter(LevelFilter::INFO));
+    let traces = export.as_ref().map(|export| export.tracers.layer());
     let set_up = tracing_subscriber::registry().with(log).with(traces).try_init();
     set_up.map_err(|e| fault(e.to_string()))?;
     Ok(Guard { export })

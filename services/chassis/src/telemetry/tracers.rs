@@ -16,8 +16,7 @@ use opentelemetry_sdk::{
     trace::{SdkTracer, SdkTracerProvider, Span},
 };
 use tracing::Subscriber;
-use tracing_opentelemetry::OpenTelemetryLayer;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, filter::LevelFilter, registry::LookupSpan};
 
 use crate::error::Result;
 
@@ -57,12 +56,11 @@ impl Tracers {
         Ok(Tracers { inner: Arc::new(inner) })
     }
 
-    /// The layer that makes tracing's spans OpenTelemetry's: to install for the process, or for one subscriber.
-    pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> OpenTelemetryLayer<S, Tracers> {
-        tracing_opentelemetry::layer()
-            .with_tracer(self.clone())
-            .with_location(false)
-            .with_threads(false)
+    /// The layer that makes tracing's spans, from info up, OpenTelemetry's: to install for the process, or for one
+    /// subscriber.
+    pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
+        let layer = tracing_opentelemetry::layer().with_tracer(self.clone()).with_location(false).with_threads(false);
+        layer.with_filter(LevelFilter::INFO)
     }
 
     /// Sends what is still to be sent and stops. Blocks: never on a thread that runs async tasks.
