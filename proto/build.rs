@@ -1,5 +1,7 @@
 //! Compiles the contracts with protox, so that nobody needs protoc. Nothing that it makes is committed.
 
+#![allow(clippy::disallowed_methods, reason = "cargo speaks to a build script through the environment")]
+
 use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
