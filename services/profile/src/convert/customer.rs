@@ -41,7 +41,7 @@ pub fn row(faults: &mut Faults, field: &str, tenant: &str, customer: pb::Custome
 }
 
 /// The rows of a batch, and the first fault of each one refused.
-pub fn batch(customers: Vec<pb::Customer>, tenant: &str) -> (Vec<(usize, customer::Model)>, Vec<pb::RowFault>) {
+pub fn batch(customers: Vec<pb::Customer>, tenant: &str) -> (Vec<customer::Model>, Vec<pb::RowFault>) {
     let mut refused = Vec::new();
     let mut rows = Vec::with_capacity(customers.len());
     for (index, customer) in customers.into_iter().enumerate() {
@@ -51,7 +51,7 @@ pub fn batch(customers: Vec<pb::Customer>, tenant: &str) -> (Vec<(usize, custome
     }
     let field = |index| format!("customers[{index}].customer_id");
     let rows = unique(rows, |row| row.customer_id.clone(), field, &mut refused);
-    (rows, refused)
+    (rows.into_iter().map(|(_, row)| row).collect(), refused)
 }
 
 /// What a ListCustomers asks for.

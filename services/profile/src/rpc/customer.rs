@@ -59,9 +59,8 @@ impl CustomerService for Rpc {
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
         let view = self.view(&request).await?;
-        let by = Identity::of(&request)?.clone();
         convert::customer::update(request.get_ref())?;
-        let row = self.store.update_customer(&view, &by, request.into_inner()).await?;
+        let row = self.store.update_customer(&view, request.into_inner()).await?;
         Ok(Response::new(pb::UpdateCustomerResponse {
             customer: Some(convert::customer::message(&row)?),
         }))
@@ -72,15 +71,13 @@ impl CustomerService for Rpc {
         request: Request<pb::ImportCustomersRequest>,
     ) -> Result<Response<pb::ImportCustomersResponse>, Status> {
         let view = self.view(&request).await?;
-        let by = Identity::of(&request)?.clone();
         let pb::ImportCustomersRequest { customers, key_seed } = request.into_inner();
         convert::batch("customers", customers.len())?;
-        let (rows, mut faults) = convert::customer::batch(customers, &view.tenant);
-        let done = self.store.import_customers(&view, &by, rows, key_seed).await?;
-        faults.extend(done.faults);
+        let (rows, faults) = convert::customer::batch(customers, &view.tenant);
+        let (created, updated) = self.store.import_customers(&view, rows, key_seed).await?;
         Ok(Response::new(pb::ImportCustomersResponse {
-            created: done.created,
-            updated: done.updated,
+            created,
+            updated,
             faults,
         }))
     }

@@ -5,16 +5,25 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use huan_chassis::{Result, clock, feed, page::Page, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, Order, PrimaryKeyToColumn, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 
 use super::{
-    CHUNK, MAX_BINDS, Store, UNKNOWN, beyond, chunks, customer,
+    CHUNK, MAX_BINDS, Store, UNKNOWN, before, chunks, customer,
     entity::{consent, customer as customer_entity},
     token_number, token_text,
 };
 use crate::convert;
+
+/// The order of lists, descending.
+const ORDER: [consent::Column; 5] = [
+    consent::Column::DecideTime,
+    consent::Column::Purpose,
+    consent::Column::ChannelId,
+    consent::Column::Allowed,
+    consent::Column::ExpireTime,
+];
 
 impl Store {
     /// Records consents, each on its own. Answers with how many were recorded and which were refused.
@@ -48,29 +57,22 @@ impl Store {
         let mut query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
         query = query.filter(consent::Column::CustomerId.eq(customer_id));
         if let Some(key) = &page.after {
-            query = query.filter(beyond(vec![
-                (consent::Column::DecideTime, token_number(key, 0)?.into(), Order::Desc),
-                (
-                    consent::Column::Purpose,
-                    (token_number(key, 1)? as i16).into(),
-                    Order::Asc,
-                ),
-                (consent::Column::ChannelId, token_text(key, 2)?.into(), Order::Asc),
-                (
-                    consent::Column::Allowed,
-                    (token_number(key, 3)? == 1).into(),
-                    Order::Asc,
-                ),
-                (consent::Column::ExpireTime, token_number(key, 4)?.into(), Order::Asc),
-            ]));
+            let (purpose, allowed) = (token_number(key, 1)? as i16, token_number(key, 3)? == 1);
+            let (channel_id, expire_time) = (token_text(key, 2)?, token_number(key, 4)?);
+            let decide_time = token_number(key, 0)?.into();
+            let values = [
+                decide_time,
+                purpose.into(),
+                channel_id.into(),
+                allowed.into(),
+                expire_time.into(),
+            ];
+            query = query.filter(before(ORDER, values));
         }
-        let query = query
-            .order_by_desc(consent::Column::DecideTime)
-            .order_by_asc(consent::Column::Purpose);
-        let query = query
-            .order_by_asc(consent::Column::ChannelId)
-            .order_by_asc(consent::Column::Allowed);
-        let query = query.order_by_asc(consent::Column::ExpireTime).limit(page.limit + 1);
+        let query = ORDER
+            .into_iter()
+            .fold(query, QueryOrder::order_by_desc)
+            .limit(page.limit + 1);
         Ok(query.all(self.db.read()).await?)
     }
 }

@@ -19,17 +19,6 @@ use sha2::{Digest, Sha256};
 use super::{CHUNK, Store, below, consent, entity::customer, tenant::View, upsert, vector};
 use crate::convert::{self, customer::List};
 
-/// What ImportCustomers did.
-#[derive(Debug, Default)]
-pub struct Imported {
-    /// New rows.
-    pub created: i32,
-    /// Replaced rows.
-    pub updated: i32,
-    /// Refused rows.
-    pub faults: Vec<pb::RowFault>,
-}
-
 impl Store {
     /// Reads a customer. Errors: NotFound.
     pub async fn get_customer(&self, tenant: &str, customer_id: &str) -> Result<customer::Model> {
@@ -54,9 +43,9 @@ impl Store {
         Ok(rows.all(self.db.read()).await?)
     }
 
-    /// Creates a customer, or answers with the one that this very request created. Errors: AlreadyExists; OutOfScope.
+    /// Creates a customer, or answers with the one that this very request created, unless that has come to lie outside
+    /// the caller's scope. Errors: AlreadyExists; OutOfScope.
     pub async fn create_customer(&self, view: &View, by: &Identity, row: customer::Model) -> Result<customer::Model> {
-        by.check_owner("customer.owner_path", &row.customer_id, &row.owner_path)?;
         let tx = self.db.begin().await?;
         if let Some(found) = find_request(&tx, &row).await? {
             by.check_owner("request_id", &found.customer_id, &found.owner_path)?;
@@ -85,13 +74,8 @@ impl Store {
         Ok(row)
     }
 
-    /// Changes the masked fields of a customer. Errors: NotFound; StaleRevision; Invalid; OutOfScope.
-    pub async fn update_customer(
-        &self,
-        view: &View,
-        by: &Identity,
-        request: pb::UpdateCustomerRequest,
-    ) -> Result<customer::Model> {
+    /// Changes the masked fields of a customer. Errors: NotFound; StaleRevision; Invalid.
+    pub async fn update_customer(&self, view: &View, request: pb::UpdateCustomerRequest) -> Result<customer::Model> {
         let tx = self.db.begin().await?;
         let old = lock_one(&tx, &view.tenant, &request.customer_id).await?;
         let revision = request.revision;
@@ -99,7 +83,6 @@ impl Store {
         if old.revision != revision {
             return Err(Error::StaleRevision { what: "customer" });
         }
-        by.check_owner("customer.owner_path", &row.customer_id, &row.owner_path)?;
         let row = customer::Model {
             update_time: clock::micros(clock::system_now()),
             ..row
@@ -110,33 +93,18 @@ impl Store {
         Ok(row)
     }
 
-    /// Creates or replaces customers, each on its own; `key_seed` 0 = random keys.
-    pub async fn import_customers(
-        &self,
-        view: &View,
-        by: &Identity,
-        rows: Vec<(usize, customer::Model)>,
-        key_seed: u64,
-    ) -> Result<Imported> {
-        let now = clock::micros(clock::system_now());
-        let mut done = Imported::default();
-        let tx = self.db.begin().await?;
-        let mut ids: Vec<String> = rows.iter().map(|(_, row)| row.customer_id.clone()).collect();
+    /// Creates or replaces customers; `key_seed` 0 = random keys. Answers with how many were new and how many replaced.
+    pub async fn import_customers(&self, view: &View, rows: Vec<customer::Model>, key_seed: u64) -> Result<(i32, i32)> {
+        let mut ids: Vec<String> = rows.iter().map(|row| row.customer_id.clone()).collect();
         ids.sort();
+        let tx = self.db.begin().await?;
         let known = lock(&tx, &view.tenant, &ids).await?;
-        let known: HashMap<&str, &customer::Model> = known.iter().map(|row| (row.customer_id.as_str(), row)).collect();
-        let mut kept = Vec::with_capacity(rows.len());
-        for (index, row) in rows {
-            let old = known.get(row.customer_id.as_str()).copied();
-            if let Some(field) = out_of_scope(by, old, &row) {
-                done.faults.push(convert::row_fault(
-                    index,
-                    format!("customers[{index}].{field}"),
-                    OUT_OF_SCOPE,
-                ));
-                continue;
-            }
-            let row = match old {
+        let (updated, created) = (known.len() as i32, (rows.len() - known.len()) as i32);
+        let known: HashMap<String, customer::Model> =
+            known.into_iter().map(|row| (row.customer_id.clone(), row)).collect();
+        let now = clock::micros(clock::system_now());
+        let row = |row: customer::Model| {
+            let row = match known.get(&row.customer_id) {
                 Some(old) => convert::customer::replacing(old, row),
                 None => customer::Model {
                     customer_key: key(key_seed, &row),
@@ -144,32 +112,16 @@ impl Store {
                     ..row
                 },
             };
-            *(if old.is_some() {
-                &mut done.updated
-            } else {
-                &mut done.created
-            }) += 1;
-            kept.push(customer::Model {
+            customer::Model {
                 update_time: now,
                 ..row
-            });
-        }
-        upsert(&tx, kept.clone()).await?;
-        publish(&tx, self, view, kept).await?;
+            }
+        };
+        let rows: Vec<customer::Model> = rows.into_iter().map(row).collect();
+        upsert(&tx, rows.clone()).await?;
+        publish(&tx, self, view, rows).await?;
         tx.commit().await?;
-        Ok(done)
-    }
-}
-
-const OUT_OF_SCOPE: &str = "lies outside the caller's scope";
-
-/// Which field of an imported row lies outside the caller's scope, if one does.
-fn out_of_scope(by: &Identity, old: Option<&customer::Model>, row: &customer::Model) -> Option<&'static str> {
-    let out = |row: &customer::Model| by.check_owner("", &row.customer_id, &row.owner_path).is_err();
-    if old.is_some_and(out) {
-        Some("customer_id")
-    } else {
-        out(row).then_some("owner_path")
+        Ok((created, updated))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Events as they are listed; taking them in is `ingest`'s.
 
 use huan_chassis::{Result, page::Page};
-use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Store, beyond, customer, entity::event, token_number, token_text};
+use super::{Store, before, customer, entity::event, token_number, token_text};
+
+/// The order of lists, descending.
+const ORDER: [event::Column; 3] = [event::Column::OccurTime, event::Column::Source, event::Column::SourceId];
 
 impl Store {
     /// Lists a customer's events, of one type or of all (""), newest first. Errors: NotFound; InvalidPageToken.
@@ -21,16 +24,13 @@ impl Store {
             query = query.filter(event::Column::EventType.eq(event_type));
         }
         if let Some(key) = &page.after {
-            query = query.filter(beyond(vec![
-                (event::Column::OccurTime, token_number(key, 0)?.into(), Order::Desc),
-                (event::Column::Source, token_text(key, 1)?.into(), Order::Asc),
-                (event::Column::SourceId, token_text(key, 2)?.into(), Order::Asc),
-            ]));
+            let (occur_time, source, source_id) = (token_number(key, 0)?, token_text(key, 1)?, token_text(key, 2)?);
+            query = query.filter(before(ORDER, [occur_time.into(), source.into(), source_id.into()]));
         }
-        let query = query
-            .order_by_desc(event::Column::OccurTime)
-            .order_by_asc(event::Column::Source);
-        let query = query.order_by_asc(event::Column::SourceId).limit(page.limit + 1);
+        let query = ORDER
+            .into_iter()
+            .fold(query, QueryOrder::order_by_desc)
+            .limit(page.limit + 1);
         Ok(query.all(self.db.read()).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use huan_chassis::{Result, page::Page, store::Tx};
 use huan_proto::profile::v1 as pb;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, tenant::View, upsert, vector};
 use crate::{convert, vector::OpenHolding};
@@ -95,29 +95,28 @@ pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> R
     Ok(holdings)
 }
 
-/// The holdings open on a day, by customer.
+/// The holdings open on a day, by customer. The day is compared here: SQLite would take the index of days for it, and
+/// walk over the whole tenant.
 pub async fn open(tx: &Tx, tenant: &str, ids: &[&str], day: i32) -> Result<HashMap<String, Vec<OpenHolding>>> {
     let mut found: HashMap<String, Vec<OpenHolding>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
-        let query = query.filter(holding::Column::CustomerId.is_in(ids.iter().copied()));
-        let not_closed = Condition::any().add(holding::Column::CloseDay.is_null());
-        let not_closed = not_closed.add(holding::Column::CloseDay.gt(day));
         let query = query
-            .filter(holding::Column::OpenDay.lte(day))
-            .filter(not_closed)
+            .filter(holding::Column::CustomerId.is_in(ids.iter().copied()))
             .select_only();
         let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);
-        let rows: Vec<(String, String, i64)> = query
+        let query = query
             .column(holding::Column::BalanceMinor)
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        for (customer_id, kind, balance_minor) in rows {
-            found
-                .entry(customer_id)
-                .or_default()
-                .push(OpenHolding { kind, balance_minor });
+            .column(holding::Column::OpenDay);
+        let rows: Vec<(String, String, i64, i32, Option<i32>)> =
+            query.column(holding::Column::CloseDay).into_tuple().all(&**tx).await?;
+        for (customer_id, kind, balance_minor, open_day, close_day) in rows {
+            if open_day <= day && close_day.is_none_or(|close_day| close_day > day) {
+                found
+                    .entry(customer_id)
+                    .or_default()
+                    .push(OpenHolding { kind, balance_minor });
+            }
         }
     }
     Ok(found)

@@ -110,32 +110,26 @@ impl Store {
                 .add(within(holding::Column::CloseDay, &days));
             let holdings = holdings.filter(moved).select_only().column(holding::Column::CustomerId);
             found.extend(holdings.into_tuple::<String>().all(db).await?);
-            let rows = event_day::Entity::find().filter(event_day::Column::Tenant.eq(&view.tenant));
-            let rows = rows
-                .filter(self.edges(days))
-                .select_only()
-                .column(event_day::Column::CustomerId);
-            found.extend(rows.distinct().into_tuple::<String>().all(db).await?);
+            for range in self.edges(days) {
+                let rows = event_day::Entity::find().filter(event_day::Column::Tenant.eq(&view.tenant));
+                let rows = rows.filter(within(event_day::Column::Day, &range)).select_only();
+                let rows = rows.column(event_day::Column::CustomerId).distinct();
+                found.extend(rows.into_tuple::<String>().all(db).await?);
+            }
         }
         Ok(found)
     }
 
-    /// The days that enter or leave some window when today moves over these days.
-    fn edges(&self, days: RangeInclusive<i64>) -> Condition {
-        let windows: BTreeSet<i64> = self
-            .catalogue
-            .groups
-            .iter()
-            .map(|group| i64::from(group.window_days))
-            .collect();
+    /// The days that enter or leave some window when today moves over these days. Each range is asked for by itself:
+    /// SQLite would not take the index for any of several.
+    fn edges(&self, days: RangeInclusive<i64>) -> Vec<RangeInclusive<i64>> {
+        let windows = self.catalogue.groups.iter().map(|group| i64::from(group.window_days));
         // Today itself enters every window, and leaves one as long as it, that many days later.
-        let shifts = windows.into_iter().chain([0]).collect::<BTreeSet<i64>>();
-        let leaving = shifts
+        let shifts: BTreeSet<i64> = windows.chain([0]).collect();
+        shifts
             .into_iter()
-            .map(|shift| (days.start() - shift)..=(days.end() - shift));
-        leaving.fold(Condition::any(), |any, range| {
-            any.add(within(event_day::Column::Day, &range))
-        })
+            .map(|shift| (days.start() - shift)..=(days.end() - shift))
+            .collect()
     }
 }
 

@@ -9,10 +9,10 @@ use huan_proto::{
     feed::v1::Header,
     profile::v1::{self as pb, WatchProfilesResponse, profile_change::Change},
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    CHUNK, Store, beyond, consent,
+    CHUNK, Store, after as after_row, consent,
     entity::{customer, event, event_type, tenant, vector},
 };
 use crate::convert::{self, envelope};
@@ -104,10 +104,11 @@ impl Store {
     async fn vector_page(self, after: Key) -> Result<PageOf> {
         let mut query = vector::Entity::find();
         if let [tenant, customer_id] = after.as_slice() {
-            query = query.filter(beyond(vec![
-                (vector::Column::Tenant, tenant.as_str().into(), Order::Asc),
-                (vector::Column::CustomerId, customer_id.as_str().into(), Order::Asc),
-            ]));
+            let columns = [vector::Column::Tenant, vector::Column::CustomerId];
+            query = query.filter(after_row(
+                columns,
+                [tenant.as_str().into(), customer_id.as_str().into()],
+            ));
         }
         let query = query
             .order_by_asc(vector::Column::Tenant)
@@ -143,11 +144,15 @@ impl Store {
         }
         let mut query = event::Entity::find().filter(measured);
         if let [tenant, source, source_id] = after.as_slice() {
-            query = query.filter(beyond(vec![
-                (event::Column::Tenant, tenant.as_str().into(), Order::Asc),
-                (event::Column::Source, source.as_str().into(), Order::Asc),
-                (event::Column::SourceId, source_id.as_str().into(), Order::Asc),
-            ]));
+            let columns = [event::Column::Tenant, event::Column::Source, event::Column::SourceId];
+            query = query.filter(after_row(
+                columns,
+                [
+                    tenant.as_str().into(),
+                    source.as_str().into(),
+                    source_id.as_str().into(),
+                ],
+            ));
         }
         let query = query
             .order_by_asc(event::Column::Tenant)
@@ -171,10 +176,11 @@ impl Store {
     async fn customers(&self, after: &Key) -> Result<Vec<customer::Model>> {
         let mut query = customer::Entity::find();
         if let [tenant, customer_id] = after.as_slice() {
-            query = query.filter(beyond(vec![
-                (customer::Column::Tenant, tenant.as_str().into(), Order::Asc),
-                (customer::Column::CustomerId, customer_id.as_str().into(), Order::Asc),
-            ]));
+            let columns = [customer::Column::Tenant, customer::Column::CustomerId];
+            query = query.filter(after_row(
+                columns,
+                [tenant.as_str().into(), customer_id.as_str().into()],
+            ));
         }
         let query = query
             .order_by_asc(customer::Column::Tenant)

@@ -63,20 +63,18 @@ pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str, now:
     Ok(query.order_by_asc(tag::Column::Name).limit(MAX_TAGS).all(db).await?)
 }
 
-/// The names of the tags that hold at a moment, ascending, by customer.
+/// The names of the tags that hold at a moment, ascending, by customer. The moment is compared here: SQLite would take
+/// the index of ends for it, and walk over the whole tenant.
 pub async fn names(tx: &Tx, tenant: &str, ids: &[&str], now: i64) -> Result<HashMap<String, Vec<String>>> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
-        let query = query.filter(tag::Column::CustomerId.is_in(ids.iter().copied()));
-        let query = query.filter(tag::Column::ExpireTime.gt(now)).select_only();
-        let rows: Vec<(String, String)> = query
-            .column(tag::Column::CustomerId)
-            .column(tag::Column::Name)
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        for (customer_id, name) in rows {
+        let query = query
+            .filter(tag::Column::CustomerId.is_in(ids.iter().copied()))
+            .select_only();
+        let query = query.column(tag::Column::CustomerId).column(tag::Column::Name);
+        let rows: Vec<(String, String, i64)> = query.column(tag::Column::ExpireTime).into_tuple().all(&**tx).await?;
+        for (customer_id, name, _) in rows.into_iter().filter(|(_, _, expire_time)| *expire_time > now) {
             found.entry(customer_id).or_default().push(name);
         }
     }

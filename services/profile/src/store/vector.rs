@@ -11,7 +11,7 @@ use huan_chassis::{
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use prost::Message;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
     CHUNK,
@@ -210,9 +210,7 @@ async fn roll(tx: &Tx, view: &View, today: i32, subjects: &mut [Subject]) -> Res
 async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<HashMap<String, Vec<(i32, Day)>>> {
     let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
     let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
-    let query = query
-        .filter(event_day::Column::Day.gte(from))
-        .order_by_asc(event_day::Column::Day);
+    let query = query.filter(event_day::Column::Day.gte(from));
     let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
     for row in query.all(&**tx).await? {
         found

@@ -275,7 +275,6 @@ pub async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) {
         .expect("it comes true in time");
 }
 
-pub const INVALID: (Code, ErrorReason) = (Code::InvalidArgument, ErrorReason::InvalidField);
 pub const BAD_TOKEN: (Code, ErrorReason) = (Code::InvalidArgument, ErrorReason::InvalidPageToken);
 pub const MISSING: (Code, ErrorReason) = (Code::NotFound, ErrorReason::NotFound);
 pub const TAKEN: (Code, ErrorReason) = (Code::AlreadyExists, ErrorReason::AlreadyExists);

@@ -191,7 +191,7 @@ async fn events_are_listed_newest_first() {
         .chain(&rest.events)
         .map(|row| row.source_id.as_str())
         .collect();
-    assert_eq!(ids, ["0", "1", "2", "c", "3", "4"]);
+    assert_eq!(ids, ["0", "1", "c", "2", "3", "4"]);
     let cards = bank
         .events()
         .list_events(list("card_payment", String::new(), "C-1"))

@@ -3,9 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use huan_chassis::{
-    Identity,
     clock::{Clock, Day, TenantTime},
-    identity::{Kind, PermissionSet},
     store::{Store as Database, test},
 };
 use huan_profile::{
@@ -39,17 +37,6 @@ fn at(seconds: i64) -> prost_types::Timestamp {
 fn fixed(seconds: i64) -> pb::BusinessClock {
     pb::BusinessClock {
         source: Some(pb::business_clock::Source::FixedTime(at(seconds))),
-    }
-}
-
-fn service() -> Identity {
-    Identity {
-        subject: "test".into(),
-        kind: Kind::Service,
-        tenant: Some("bank".into()),
-        permissions: PermissionSet::ALL,
-        org_path: "/".into(),
-        customer_id: None,
     }
 }
 
@@ -88,7 +75,7 @@ async fn import(store: &Store, count: u64) {
     };
     let view = store.view("bank").await.unwrap();
     let (rows, _) = convert::customer::batch((0..count).map(customer).collect(), "bank");
-    store.import_customers(&view, &service(), rows, 1).await.unwrap();
+    store.import_customers(&view, rows, 1).await.unwrap();
 }
 
 async fn ingest(store: &Store, events: Vec<pb::Event>) -> (i32, i32) {

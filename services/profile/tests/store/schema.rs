@@ -3,8 +3,7 @@
 use huan_chassis::store::{Store as Database, test};
 use huan_profile::store::{entity::*, migration::Migrator};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityName, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn,
-    Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Statement,
 };
 use sea_orm_migration::MigratorTrait;
 
