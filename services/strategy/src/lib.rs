@@ -1,5 +1,6 @@
 //! Strategy: what is done with whom, why, and what came of each decision. Objectives, products, channels, scripts and
-//! strategies, published as one map; decisions by that map, each with its record. Modules in reading order.
+//! strategies, published as one map; decisions by that map, each with its record. Begin reading with `decide`, then
+//! `store::decide`.
 
 pub mod config;
 pub mod convert;

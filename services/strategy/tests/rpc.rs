@@ -1006,10 +1006,9 @@ async fn a_response_confirms_or_frees_its_contact() {
         refused(answer, Code::InvalidArgument, Reason::InvalidField),
         ["strategy_id"]
     );
-    let unknown = house
-        .decisions()
-        .record_response(house.service(told("x", "no", "s_one", pb::ResponseKind::Failed)));
-    refused(unknown.await, Code::NotFound, Reason::NotFound);
+    let unknown = house.service(told("x", "no", "s_one", pb::ResponseKind::Failed));
+    let answer = house.decisions().record_response(unknown).await;
+    refused(answer, Code::NotFound, Reason::NotFound);
     let unset = told("x", &one, "s_one", pb::ResponseKind::Unspecified);
     let answer = house.decisions().record_response(house.service(unset)).await;
     assert_eq!(refused(answer, Code::InvalidArgument, Reason::InvalidField), ["kind"]);
