@@ -113,3 +113,127 @@ async fn attempt<J, R>(jobs: Vec<J>, apply: &Apply<J, R>) -> Answers<R> {
 fn gone() -> Error {
     Error::Internal("the writer gave no answer".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::{sync::Semaphore, task::JoinHandle};
+
+    use super::*;
+
+    /// Answers each number with its double. 13 fails its batch, 14 only itself, 15 panics.
+    async fn double(jobs: Vec<u32>, batches: Arc<Mutex<Vec<usize>>>) -> Answers<u32> {
+        batches.lock().unwrap().push(jobs.len());
+        assert!(!jobs.contains(&15), "unlucky");
+        if jobs.contains(&13) {
+            return Err(Error::Internal("the whole batch".into()));
+        }
+        Ok(jobs
+            .into_iter()
+            .map(|job| {
+                if job == 14 {
+                    Err(Error::CursorExpired)
+                } else {
+                    Ok(job * 2)
+                }
+            })
+            .collect())
+    }
+
+    /// A writer that begins once it is let, so that what is submitted before is one batch.
+    fn writer(gate: &Arc<Semaphore>) -> (Writer<u32, u32>, Arc<Mutex<Vec<usize>>>) {
+        let batches = Arc::<Mutex<Vec<usize>>>::default();
+        let (seen, gate) = (batches.clone(), gate.clone());
+        let writer = Writer::spawn(8, move |jobs| {
+            let (seen, gate) = (seen.clone(), gate.clone());
+            Box::pin(async move {
+                let _passed = gate.acquire().await.unwrap();
+                double(jobs, seen).await
+            })
+        });
+        (writer, batches)
+    }
+
+    async fn submit(writer: &Writer<u32, u32>, gate: &Semaphore, jobs: &[u32]) -> Vec<Result<u32>> {
+        let answers = futures::future::join_all(jobs.iter().map(|job| writer.submit(*job)));
+        let (answers, ()) = tokio::join!(answers, async { gate.add_permits(1) });
+        answers
+    }
+
+    /// A job that the writer has taken, and with which it waits at the gate.
+    async fn taken(writer: &Writer<u32, u32>, gate: &Arc<Semaphore>) -> JoinHandle<Result<u32>> {
+        let first = tokio::spawn({
+            let writer = writer.clone();
+            async move { writer.submit(1).await }
+        });
+        while Arc::strong_count(gate) < 3 {
+            tokio::task::yield_now().await;
+        }
+        first
+    }
+
+    #[tokio::test]
+    async fn jobs_that_wait_together_are_committed_together() {
+        let gate = Arc::new(Semaphore::new(0));
+        let (writer, batches) = writer(&gate);
+        let answers = submit(&writer, &gate, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).await;
+        let answers: Vec<u32> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answers, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+        assert_eq!(*batches.lock().unwrap(), [8, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_bad_job_fails_alone() {
+        for bad in [13, 14, 15] {
+            let gate = Arc::new(Semaphore::new(0));
+            let (writer, _) = writer(&gate);
+            let answers = submit(&writer, &gate, &[1, bad, 3]).await;
+            let answers: Vec<Option<u32>> = answers.into_iter().map(Result::ok).collect();
+            assert_eq!(answers, [Some(2), None, Some(6)], "{bad}");
+            assert_eq!(writer.submit(4).await.unwrap(), 8, "the writer goes on after {bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_single_bad_job_is_not_applied_twice() {
+        let gate = Arc::new(Semaphore::new(1));
+        let (writer, batches) = writer(&gate);
+        assert!(writer.submit(13).await.is_err());
+        assert_eq!(*batches.lock().unwrap(), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_stays_full_says_so() {
+        let gate = Arc::new(Semaphore::new(0));
+        let (writer, _) = writer(&gate);
+        let first = taken(&writer, &gate).await;
+        let mut filling = std::pin::pin!(futures::future::join_all(
+            (0..8).cycle().take(8 * DEPTH).map(|job| writer.submit(job))
+        ));
+        tokio::select! {
+            biased;
+            _ = &mut filling => panic!("the gate is shut"),
+            refused = writer.submit(9) => assert!(matches!(refused, Err(Error::Overloaded))),
+        }
+        gate.add_permits(1);
+        assert!(filling.await.iter().all(Result::is_ok));
+        assert_eq!(first.await.unwrap().unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_no_longer_waits_is_not_written_for() {
+        let gate = Arc::new(Semaphore::new(0));
+        let (writer, batches) = writer(&gate);
+        let first = taken(&writer, &gate).await;
+        tokio::select! {
+            biased;
+            _ = writer.submit(2) => panic!("the gate is shut"),
+            () = tokio::task::yield_now() => {}
+        }
+        gate.add_permits(1);
+        assert_eq!(writer.submit(3).await.unwrap(), 6);
+        assert_eq!(first.await.unwrap().unwrap(), 2);
+        assert_eq!(*batches.lock().unwrap(), [1, 1]);
+    }
+}

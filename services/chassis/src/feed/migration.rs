@@ -100,15 +100,17 @@ impl MigrationTrait for CreateFeedCursor {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut table = Table::create();
         table
-            .table(Cursor::Table)
-            .col(ColumnDef::new(Cursor::Feed).string().not_null().primary_key())
-            .col(ColumnDef::new(Cursor::Cursor).string().not_null())
-            .col(ColumnDef::new(Cursor::Written).big_integer().not_null());
+            .table(FeedCursor::Table)
+            .col(ColumnDef::new(FeedCursor::Feed).string().not_null().primary_key())
+            .col(ColumnDef::new(FeedCursor::Cursor).string().not_null())
+            .col(ColumnDef::new(FeedCursor::Written).big_integer().not_null());
         manager.create_table(table).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(Cursor::Table).to_owned()).await
+        manager
+            .drop_table(Table::drop().table(FeedCursor::Table).to_owned())
+            .await
     }
 }
 
@@ -138,7 +140,7 @@ enum Floor {
 }
 
 #[derive(DeriveIden)]
-enum Cursor {
+enum FeedCursor {
     #[sea_orm(iden = "feed_cursor")]
     Table,
     Feed,

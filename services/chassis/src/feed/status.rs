@@ -80,12 +80,19 @@ impl Status {
 
 /// `FeedService` over the statuses of a service's consumers; none for a service that consumes nothing.
 pub fn server(statuses: Vec<Status>) -> FeedServiceServer<Rpc> {
-    FeedServiceServer::new(Rpc(statuses))
+    FeedServiceServer::new(Rpc::new(statuses))
 }
 
 /// `FeedService`.
 #[derive(Clone, Debug)]
 pub struct Rpc(Vec<Status>);
+
+impl Rpc {
+    /// Tells of these consumers.
+    pub fn new(statuses: Vec<Status>) -> Self {
+        Self(statuses)
+    }
+}
 
 #[tonic::async_trait]
 impl FeedService for Rpc {

@@ -10,7 +10,11 @@ use sea_orm::{
     ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, Query},
 };
-use tokio::{sync::watch::Receiver, time::Instant};
+use tokio::{
+    sync::{mpsc, watch::Receiver},
+    time::Instant,
+};
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     Position, entity,
@@ -26,6 +30,8 @@ use crate::{
 
 /// Rows read at once.
 const PAGE: u64 = 500;
+/// Items made before the watcher takes them.
+const AHEAD: usize = 256;
 /// How soon a fence is looked at again; each further look waits twice as long, up to the polling time.
 const FENCE: Duration = Duration::from_millis(2);
 
@@ -89,11 +95,17 @@ pub fn watch<T: Send + 'static>(
         ready: VecDeque::new(),
         watch,
     };
-    let items = futures::stream::try_unfold(watcher, async |mut watcher| {
-        let item = watcher.next().await?;
-        Ok::<_, tonic::Status>(item.map(|item| (item, watcher)))
+    let (items, received) = mpsc::channel(AHEAD);
+    let (closed, dropped) = (store.closed(), items.clone());
+    // A task of its own: read only as the watcher reads, a query would hold its connection while the watcher is slow.
+    tokio::spawn(async move {
+        tokio::select! {
+            () = closed => {}
+            () = dropped.closed() => {}
+            () = watcher.run(items) => {}
+        }
     });
-    Ok(items.take_until(store.closed()).boxed())
+    Ok(ReceiverStream::new(received).boxed())
 }
 
 struct Watcher<T> {
@@ -127,10 +139,21 @@ enum Stage {
 }
 
 impl<T> Watcher<T> {
-    async fn next(&mut self) -> Result<Option<T>> {
+    /// Sends items until one fails or nobody receives them.
+    async fn run(mut self, items: mpsc::Sender<Result<T, tonic::Status>>) {
+        loop {
+            let item = self.next().await;
+            let failed = item.is_err();
+            if items.send(item.map_err(tonic::Status::from)).await.is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<T> {
         loop {
             if let Some(item) = self.ready.pop_front() {
-                return Ok(Some(item));
+                return Ok(item);
             }
             match self.stage {
                 Stage::Resume => self.resume().await?,
