@@ -227,9 +227,13 @@ impl Setting {
     }
 }
 
-fn leaves(figment: &Figment) -> Result<BTreeMap<String, Value>, figment::Error> {
+fn leaves(figment: &Figment) -> Result<BTreeMap<String, Value>, String> {
     let mut found = BTreeMap::new();
-    flatten("", figment.extract::<Dict>()?, &mut found);
+    flatten(
+        "",
+        figment.extract::<Dict>().map_err(|error| error.to_string())?,
+        &mut found,
+    );
     Ok(found)
 }
 

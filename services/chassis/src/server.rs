@@ -28,6 +28,8 @@ pub(crate) use authenticate::TENANT;
 /// The most bytes a message may have.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
+// A caller with more calls in flight on one connection waits.
+const MAX_STREAMS: u32 = 1024;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 // How long calls may go on once the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -83,6 +85,7 @@ pub async fn serve(parts: Parts, listener: TcpListener, shutdown: impl Future<Ou
         .into_inner();
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(MAX_STREAMS))
         .layer(layers)
         .add_routes(routes)
         .serve_with_incoming_shutdown(

@@ -230,6 +230,17 @@ mod tests {
         });
     }
 
+    #[tokio::test]
+    async fn traces_that_nobody_takes_hold_nobody_up() {
+        let export = Export::to("http://127.0.0.1:1", "test").unwrap();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(export.tracers.layer()), || {
+            tracing::info_span!("work").in_scope(|| {});
+        });
+        let started = std::time::Instant::now();
+        drop(Guard { export: Some(export) });
+        assert!(started.elapsed() < FLUSH + Duration::from_secs(1));
+    }
+
     #[test]
     fn nothing_traced_names_no_parent() {
         assert_eq!(traceparent(), "");

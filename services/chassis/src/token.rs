@@ -223,6 +223,12 @@ fn identity(claims: Claims) -> Result<Identity> {
             let tenant = tenant.ok_or(Error::Unauthenticated {
                 why: "a user's token names no tenant",
             })?;
+            // An empty path would be all of the bank: it must be said, or the token be one customer's.
+            if claims.org_path.is_empty() && claims.customer_id.is_none() {
+                return Err(Error::Unauthenticated {
+                    why: "a user's token names no organisation path",
+                });
+            }
             (PermissionSet::of_roles(&claims.roles), Some(tenant))
         }
     };
@@ -307,6 +313,11 @@ mod tests {
         assert_eq!(why(keys.verify(unsigned, now())), bad);
         let nobody = keys.sign(&Claims { tenant: None, ..claims });
         assert_eq!(why(keys.verify(&nobody, now())), "a user's token names no tenant");
+        let nowhere = keys.sign(&Claims::user("u1", "bank", &[], "", now()));
+        assert_eq!(
+            why(keys.verify(&nowhere, now())),
+            "a user's token names no organisation path"
+        );
     }
 
     #[test]

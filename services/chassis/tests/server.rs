@@ -1,5 +1,7 @@
 //! The layers of the server, through real clients.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod bank;
 
 use std::time::Duration;

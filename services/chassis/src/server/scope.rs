@@ -13,7 +13,7 @@ use super::frame;
 use super::step::{Next, Request, Response, Step, go_on, policy, refuse};
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Kind, within};
-use crate::policy::{MethodPolicy, ScopeStep, scope_node};
+use crate::policy::{ScopeStep, scope_node};
 
 #[derive(Clone)]
 pub(super) struct Scope {
@@ -49,12 +49,11 @@ impl Scope {
         }
         let (head, body) = request.into_parts();
         let body = frame::collect(body).await?;
-        self.check_message(&identity, policy, node, &frame::message(&body)?)
-            .await?;
+        self.check_message(&identity, node, &frame::message(&body)?).await?;
         Ok(Request::from_parts(head, Body::new(Full::new(body))))
     }
 
-    async fn check_message(&self, identity: &Identity, _: &MethodPolicy, node: usize, message: &Bytes) -> Result<()> {
+    async fn check_message(&self, identity: &Identity, node: usize, message: &Bytes) -> Result<()> {
         let mut found = Vec::new();
         scan(node, message, &mut found).ok_or_else(|| Error::invalid("request", "cannot be decoded"))?;
         let mut seen = HashSet::new();

@@ -59,7 +59,10 @@ impl Tracers {
     /// The layer that makes tracing's spans, from info up, OpenTelemetry's: to install for the process, or for one
     /// subscriber.
     pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
-        let layer = tracing_opentelemetry::layer().with_tracer(self.clone()).with_location(false).with_threads(false);
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(self.clone())
+            .with_location(false)
+            .with_threads(false);
         layer.with_filter(LevelFilter::INFO)
     }
 
