@@ -252,7 +252,7 @@ async fn no_row_is_lost_among_many_writers() {
         let writers: Vec<_> = (0..8)
             .map(|writer| tokio::spawn(write(store.clone(), writer)))
             .collect();
-        let mut last = vec![0; 8];
+        let mut last = [0; 8];
         let mut cursor = 0;
         for _ in 0..8 * 40 {
             let entry = next_row(&mut items).await;
