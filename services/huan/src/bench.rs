@@ -1,0 +1,121 @@
+//! `huan bench`: each hot path beside its limit, measured in the same run on the same machine. It prints ratios and judges
+//! none: a slow machine is no failure.
+
+mod chain;
+mod coverage;
+mod decide;
+mod ingest;
+mod pace;
+mod start;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::failure::{Failure, Result};
+
+/// The benches by name.
+const NAMES: [&str; 5] = ["up", "evaluate", "decide", "ingest", "coverage"];
+
+/// What `huan bench` takes.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The benches to run; all if none is named.
+    #[arg(value_parser = NAMES)]
+    names: Vec<String>,
+    /// Write the rows to this file, as a JSON array.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Customers of the simulated bank that calls are spread over.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    customers: u32,
+    /// How long each rate is measured, in seconds.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Seeds of the coverage bench.
+    #[arg(long, default_value_t = 200)]
+    seeds: u64,
+}
+
+/// One measured line.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What was done.
+    pub work: String,
+    /// The unit of `ours` and `limit`.
+    pub unit: &'static str,
+    /// What Huan does.
+    pub ours: f64,
+    /// What the bare machinery does, in the same run.
+    pub limit: f64,
+    /// ours / limit.
+    pub ratio: f64,
+    /// What the ratio is held to.
+    pub budget: f64,
+    /// Whether it held in this run.
+    pub held: bool,
+}
+
+impl Row {
+    /// A rate: the ratio should not be below the budget.
+    pub fn rate(work: &str, unit: &'static str, ours: f64, limit: f64, budget: f64) -> Self {
+        let ratio = ours / limit;
+        Self { work: work.to_owned(), unit, ours, limit, ratio, budget, held: ratio >= budget }
+    }
+
+    /// A time: the ratio should not be above the budget.
+    pub fn time(work: &str, unit: &'static str, ours: f64, limit: f64, budget: f64) -> Self {
+        let ratio = ours / limit;
+        Self { work: work.to_owned(), unit, ours, limit, ratio, budget, held: ratio <= budget }
+    }
+}
+
+/// Runs the benches and prints a table.
+///
+/// # Errors
+/// If the suite cannot start or a call fails.
+pub async fn run(options: Options) -> Result<()> {
+    let wanted = |name: &str| options.names.is_empty() || options.names.iter().any(|one| one == name);
+    let mut rows = Vec::new();
+    println!("{:<58} {:>12} {:>12} {:>7} {:>7}", "work", "ours", "limit", "ratio", "budget");
+    let mut add = |more: Vec<Row>| {
+        for row in more {
+            print(&row);
+            rows.push(row);
+        }
+    };
+    if wanted("up") {
+        add(start::run().await?);
+    }
+    if wanted("evaluate") || wanted("decide") {
+        add(decide::run(&options, wanted("evaluate"), wanted("decide")).await?);
+    }
+    if wanted("ingest") {
+        add(ingest::run(&options).await?);
+    }
+    if wanted("coverage") {
+        add(coverage::run(options.seeds)?);
+    }
+    if let Some(file) = &options.json {
+        let json = serde_json::to_string_pretty(&rows).map_err(|error| Failure::new(error.to_string()))?;
+        std::fs::write(file, json + "\n")?;
+    }
+    Ok(())
+}
+
+fn print(row: &Row) {
+    let held = if row.held { "" } else { "  not held" };
+    println!(
+        "{:<58} {:>12} {:>12} {:>7.3} {:>7.3}{held}",
+        format!("{} [{}]", row.work, row.unit),
+        short(row.ours),
+        short(row.limit),
+        row.ratio,
+        row.budget
+    );
+}
+
+fn short(figure: f64) -> String {
+    if figure.abs() >= 1000.0 { format!("{figure:.0}") } else { format!("{figure:.4}") }
+}

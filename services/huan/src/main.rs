@@ -1,0 +1,8 @@
+//! The binary `huan`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    huan::command::main().await
+}

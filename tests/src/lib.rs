@@ -1,1 +1,0 @@
-//! Nothing: the stories over the whole suite are the test binary `it`.
