@@ -1,5 +1,7 @@
 //! Every RPC of the profile service through a real client: success once, each documented error once.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod bank;
 mod consent;
 mod customer;

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use huan_proto::profile::v1::{self as pb, profile_change::Change, watch_profiles_response::Item};
+use huan_chassis::error::reason;
+use huan_proto::{
+    error::v1::ErrorReason,
+    profile::v1::{self as pb, profile_change::Change, watch_profiles_response::Item},
+};
 use tonic::{Code, Streaming};
 
 use crate::bank::*;
@@ -201,4 +205,19 @@ async fn a_watch_is_for_services_and_for_kinds_that_there_are() {
     );
     let answer = profiles.watch_profiles(bank.service(watch("not a cursor", &ALL))).await;
     assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_cursor_that_the_feed_does_not_reach_is_out_of_range() {
+    let (busy, young) = (open().await, Bank::open().await);
+    let cursor = busy.ingest(vec![event("1", "purchase", NOON, 500)]).await.position;
+    let answer = young
+        .profiles()
+        .watch_profiles(young.service(watch(&cursor, &ALL)))
+        .await;
+    let status = answer.unwrap().into_inner().next().await.unwrap().unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status)),
+        (Code::OutOfRange, Some(ErrorReason::CursorExpired))
+    );
 }

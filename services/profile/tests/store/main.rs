@@ -1,4 +1,6 @@
 //! The store on SQLite and on PostgreSQL: the schema that entities expect, and what only a store can show.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod ingest;
 mod schema;

@@ -62,6 +62,7 @@ impl MigrationTrait for Migration {
 }
 
 #[derive(DeriveIden)]
+#[allow(clippy::enum_variant_names, reason = "these are the columns' names")]
 enum Customer {
     Table,
     Tenant,

@@ -60,6 +60,7 @@ impl MigrationTrait for Migration {
 }
 
 #[derive(DeriveIden)]
+#[allow(clippy::enum_variant_names, reason = "these are the columns' names")]
 enum Holding {
     Table,
     Tenant,

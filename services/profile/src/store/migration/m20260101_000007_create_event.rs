@@ -50,6 +50,7 @@ impl MigrationTrait for Migration {
 }
 
 #[derive(DeriveIden)]
+#[allow(clippy::enum_variant_names, reason = "these are the columns' names")]
 enum Event {
     Table,
     Tenant,
