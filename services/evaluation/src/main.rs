@@ -1,0 +1,36 @@
+//! The evaluation service as a process of its own.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use huan_chassis::{Error, Result, config, server, telemetry, token::Keys};
+use huan_evaluation::{Config, DEFAULTS, NAME, serve};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let file = std::env::args_os().nth(1).map(PathBuf::from);
+    match config::load(NAME, DEFAULTS, file.as_deref()) {
+        Ok(config) => exit(run(config).await),
+        Err(faults) => {
+            eprintln!("{faults}");
+            ExitCode::from(64)
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<()> {
+    let _telemetry = telemetry::init(&config.telemetry, NAME)?;
+    let keys = Arc::new(Keys::from_file(&config.auth.key_file)?);
+    let listener = tokio::net::TcpListener::bind(config.listen.address).await;
+    let listener = listener.map_err(|error| Error::Internal(format!("{}: {error}", config.listen.address)))?;
+    serve(config, keys, listener, server::terminated()).await
+}
+
+fn exit(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "cannot go on");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The RPCs of evaluation: each reads its request, calls once, answers.
+
+pub mod review;

@@ -1,0 +1,7 @@
+//! One entity per table.
+
+pub mod assignment;
+pub mod exposure;
+pub mod outcome;
+pub mod response;
+pub mod review;
