@@ -5,6 +5,9 @@ use cel::common::ast::{Expr, SourceInfo};
 
 use super::{Fault, MAX_BYTES, MAX_NODES};
 
+/// Stack for the parser, which goes at most 96 levels deep.
+const STACK: usize = 64 << 20;
+
 /// A rule that parses and is of allowed size.
 pub struct Parsed {
     pub(super) root: IdedExpr,
@@ -24,17 +27,20 @@ impl Parsed {
         if source.trim().is_empty() {
             return Err(vec![fault("is empty".into())]);
         }
+        // The parser calls itself for every level that brackets open, and takes up to 100 kB a level.
+        std::thread::scope(|scope| {
+            let parser = std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || Self::parse(source));
+            let parsed = parser.ok().and_then(|parser| parser.join().ok());
+            parsed.unwrap_or_else(|| Err(vec![fault("could not be parsed".into())]))
+        })
+    }
+
+    fn parse(source: &str) -> Result<Self, Vec<Fault>> {
         // An environment of nothing: no macro rewrites what was written.
-        let (root, offsets) = cel::Env::default()
-            .parser()
-            .parse_with_source_info(source)
-            .map_err(|faults| {
-                faults
-                    .errors
-                    .iter()
-                    .map(|error| at_position(source, error.pos, &error.msg))
-                    .collect::<Vec<_>>()
-            })?;
+        let parsed = cel::Env::default().parser().parse_with_source_info(source);
+        let (root, offsets) = parsed.map_err(|faults| not_cel(source, &faults))?;
         match count(&root) {
             nodes if nodes > MAX_NODES => Err(vec![fault(format!(
                 "has {nodes} nodes; at most {MAX_NODES} are allowed"
@@ -60,16 +66,43 @@ impl Parsed {
         let Some(piece) = characters.get(start..stop.min(characters.len())) else {
             return self.source.clone();
         };
-        // A call ends in a bracket that belongs to no node.
-        let open = piece.iter().filter(|c| **c == '(').count();
-        let mut missing = open.saturating_sub(piece.iter().filter(|c| **c == ')').count());
-        let rest = characters[stop.min(characters.len())..].iter().take_while(|c| {
-            let wanted = missing > 0;
-            missing -= usize::from(wanted && **c == ')');
-            wanted
-        });
-        piece.iter().chain(rest).collect()
+        // A call's own place is its opening bracket: its name stands before it.
+        let named = characters[..start].iter().rev();
+        let name = if piece.starts_with(&['(']) {
+            named.take_while(|c| is_name(**c)).count()
+        } else {
+            0
+        };
+        // It ends in a bracket that belongs to no node, as a selection ends in a name.
+        let after = &characters[start + piece.len()..];
+        let rest = match piece.last() {
+            Some('.') => after.iter().take_while(|c| is_name(**c)).count(),
+            _ => closing(piece, after),
+        };
+        characters[start - name..start]
+            .iter()
+            .chain(piece)
+            .chain(&after[..rest])
+            .collect()
     }
+}
+
+/// How much of what comes after closes the brackets that a piece leaves open.
+fn closing(piece: &[char], after: &[char]) -> usize {
+    let count = |bracket: char| piece.iter().filter(|c| **c == bracket).count();
+    match count('(').saturating_sub(count(')')) {
+        0 => 0,
+        open => after
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| **c == ')')
+            .nth(open - 1)
+            .map_or(0, |(at, _)| at + 1),
+    }
+}
+
+fn is_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
 fn fault(description: String) -> Fault {
@@ -77,6 +110,14 @@ fn fault(description: String) -> Fault {
         description,
         part: String::new(),
     }
+}
+
+fn not_cel(source: &str, faults: &cel::ParseErrors) -> Vec<Fault> {
+    faults
+        .errors
+        .iter()
+        .map(|error| at_position(source, error.pos, &error.msg))
+        .collect()
 }
 
 fn at_position(source: &str, (line, column): (isize, isize), message: &str) -> Fault {

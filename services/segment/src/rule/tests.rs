@@ -152,9 +152,27 @@ fn a_rule_is_bounded_in_length_nodes_and_depth() {
     let wide = vec!["has_card"; 101].join(" || ");
     assert!(check(&wide).unwrap_err()[0].description.contains("at most 200"));
     assert!(check(&vec!["has_card"; 100].join(" || ")).is_ok());
-    let deep = format!("{}has_card{}", "(".repeat(1500), ")".repeat(1500));
-    assert!(check(&deep).unwrap_err()[0].description.contains("does not parse"));
-    assert!(check(&"!".repeat(4000)).is_err());
+}
+
+#[test]
+fn a_rule_as_deep_as_its_length_allows_is_refused_and_not_the_end_of_the_process() {
+    let check = |rule: &str| Rule::new(&rule[..MAX_BYTES.min(rule.len())], &catalogue(), &mut Names::default());
+    for (open, close) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("f(", ")"),
+        ("true?1+2*f(", "):1"),
+        ("!", ""),
+        ("- ", ""),
+    ] {
+        let deep = format!("{}1{}", open.repeat(180), close.repeat(180));
+        assert!(check(&deep).is_err(), "{deep}");
+        assert!(check(&open.repeat(MAX_BYTES)).is_err(), "{open}");
+    }
+    for chain in ["1+", "1<", "a.", "true?true:", "true||", "a[1]."] {
+        assert!(check(&format!("{}1", chain.repeat(MAX_BYTES))).is_err(), "{chain}");
+        assert!(check(&format!("{}1", chain.repeat(300))).is_err(), "{chain}");
+    }
 }
 
 #[test]
@@ -251,7 +269,7 @@ fn one_customer_and_all_customers_are_judged_alike() {
         put(&mut columns, ordinal, &random_vector(&mut rng));
     }
     let mut some = 0;
-    for _ in 0..300 {
+    for _ in 0..150 {
         let source = random_flag(&mut rng, 3);
         let Ok(rule) = Rule::new(&source, &catalogue(), columns.names_mut()) else {
             continue;
@@ -277,5 +295,5 @@ fn one_customer_and_all_customers_are_judged_alike() {
         }
         some += usize::from(!members.is_empty() && members.len() < 1500);
     }
-    assert!(some > 50, "only {some} rules told customers apart");
+    assert!(some > 25, "only {some} rules told customers apart");
 }
