@@ -67,15 +67,21 @@ pub struct Row<'a> {
 }
 
 impl Columns {
-    /// Puts a customer's whole vector at its ordinal: NaN becomes missing and −0 becomes 0.
+    /// Puts a customer's whole vector at its ordinal: NaN becomes missing and −0 becomes 0. Whoever had the ordinal, and
+    /// wherever the customer was, is forgotten: a transaction that was rolled back may have said otherwise.
     pub fn put(&mut self, catalogue: &Catalogue, ordinal: u32, customer: Customer<'_>, vector: &profile::Vector) {
+        let before = self.ordinal(customer.customer_id);
+        if let Some(elsewhere) = before.filter(|before| *before != ordinal) {
+            Arc::make_mut(&mut self.chunks[elsewhere as usize / ROWS]).forget(elsewhere as usize % ROWS);
+            self.population -= 1;
+        }
         let (at, names) = (ordinal as usize % ROWS, Arc::make_mut(&mut self.names));
         while self.chunks.len() <= ordinal as usize / ROWS {
             self.chunks.push(Arc::default());
         }
         let chunk = Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]);
         chunk.widen(catalogue);
-        let new = chunk.is_absent(at);
+        self.population += u32::from(chunk.is_absent(at));
         chunk.set_customer(
             at,
             customer,
@@ -88,8 +94,7 @@ impl Columns {
                 set(chunk, names, at, column, value);
             }
         }
-        if new {
-            self.population += 1;
+        if before != Some(ordinal) {
             self.index.insert(&self.chunks, ordinal);
         }
     }
@@ -380,6 +385,16 @@ mod tests {
         assert_eq!(columns.ordinal("c9999"), None);
         assert_eq!(columns.snapshot().rows(Day(0)).count(), 5000);
         assert!(columns.snapshot().customer(9999).is_none());
+    }
+
+    #[test]
+    fn ordinals_may_be_given_anew() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        for (ordinal, id) in [(0, "a"), (1, "b"), (0, "b"), (1, "a")] {
+            columns.put(&catalogue, ordinal, customer(id), &vector(vec![]));
+        }
+        assert_eq!((columns.ordinal("a"), columns.ordinal("b")), (Some(1), Some(0)));
+        assert_eq!(columns.snapshot().population, 2);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use huan_chassis::{Result, config, server, telemetry, token::Keys};
+use huan_chassis::{Error, Result, config, server, telemetry, token::Keys};
 use huan_segment::{Config, DEFAULTS, NAME, serve};
 
 #[tokio::main]
@@ -20,7 +20,9 @@ async fn main() -> ExitCode {
 async fn run(config: Config) -> Result<()> {
     let _telemetry = telemetry::init(&config.telemetry, NAME)?;
     let keys = Arc::new(Keys::from_file(&config.auth.key_file)?);
-    let listener = tokio::net::TcpListener::bind(config.listen.address).await?;
+    let address = config.listen.address;
+    let bound = tokio::net::TcpListener::bind(address).await;
+    let listener = bound.map_err(|error| Error::Internal(format!("cannot listen on {address}: {error}")))?;
     serve(config, keys, listener, server::terminated()).await
 }
 

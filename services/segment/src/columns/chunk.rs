@@ -119,6 +119,12 @@ impl Chunk {
         (owner.as_of, owner.path, owner.tag_set) = (customer.as_of, path, tag_set);
     }
 
+    /// Makes the row nobody's.
+    pub(super) fn forget(&mut self, at: usize) {
+        self.owners[at] = Owner::default();
+        self.clear(at);
+    }
+
     fn spell(&mut self, at: usize, customer: Customer<'_>) {
         let start = self.spelled.len() as u32;
         self.spelled.push_str(customer.customer_id);

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 
 use super::entity::vector::{Column, Entity, Model};
+use super::tenant;
 
 /// Rows of one statement, below SQLite's limit of 32,766 bound values.
 const CHUNK: usize = 1000;
@@ -27,6 +28,8 @@ pub async fn page_of_vectors(store: &Store, tenant: &str, after: i64, limit: u64
 /// Keeps vectors of one tenant, at most one a customer, and sets each one's ordinal: the one that the customer has,
 /// or the next.
 pub async fn put_vectors(tx: &Tx, tenant: &str, vectors: &mut [Model]) -> Result<()> {
+    // No two replicas give the same ordinal.
+    tenant::lock(tx, tenant).await?;
     let known = ordinals(tx, tenant, vectors).await?;
     let mut next = next_ordinal(tx, tenant).await?;
     for vector in vectors.iter_mut() {
