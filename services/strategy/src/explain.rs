@@ -208,8 +208,12 @@ impl Case<'_> {
     // What must be overtaken: another channel of the same strategy, or else the last that was picked.
     fn arbitration(&self, candidate: &Candidate) -> (String, String) {
         let of = |pick: &&pb::OutputPick| decide::strategy_and_plan(pick.candidate).0 == candidate.strategy;
-        let slots = self.picks.iter().filter(|pick| pick.stage() != Stage::HeldStrategy);
-        let Some(rival) = self.picks.iter().find(of).or_else(|| slots.last()) else {
+        let mut slots = self
+            .picks
+            .iter()
+            .rev()
+            .filter(|pick| pick.stage() != Stage::HeldStrategy);
+        let Some(rival) = self.picks.iter().find(of).or_else(|| slots.next()) else {
             return ("another candidate comes before it".into(), String::new());
         };
         let name = self

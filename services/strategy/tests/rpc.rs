@@ -1,6 +1,8 @@
 //! Every RPC through a real client: success once, each documented error once. Decide itself needs segment and is told
 //! in the stories over the suite; the decisions read here are made through the store.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod bank;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -1,12 +1,20 @@
 //! The store on SQLite and PostgreSQL: caps and capacity under any order and concurrency, idempotence, reservations.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod bank;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use bank::{Bank, DAY};
 use chrono::TimeDelta;
-use huan_chassis::{Error, clock, store::test};
+use huan_chassis::{
+    Error, clock,
+    store::{Store as Database, test},
+};
 use huan_proto::strategy::v1 as pb;
 use huan_strategy::store::{
     batch::{Job, Outcome},
@@ -14,7 +22,9 @@ use huan_strategy::store::{
     entity::{channel_load, contact as contact_row, decision},
     migration::Migrator,
 };
-use sea_orm::EntityTrait as _;
+use sea_orm::{
+    ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait, IdenStatic as _, Iterable as _, Statement,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_is_decided_once() {
@@ -265,4 +275,43 @@ impl Bank {
         );
         assert_eq!(self.loads().await.get("app"), of_channel.get("app"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_has_the_entities_columns() {
+    use huan_strategy::store::entity::*;
+    test::each(Migrator, async |db| {
+        same_columns::<assignment::Entity>(&db).await;
+        same_columns::<channel::Entity>(&db).await;
+        same_columns::<channel_load::Entity>(&db).await;
+        same_columns::<contact::Entity>(&db).await;
+        same_columns::<customer::Entity>(&db).await;
+        same_columns::<decision::Entity>(&db).await;
+        same_columns::<experiment::Entity>(&db).await;
+        same_columns::<objective::Entity>(&db).await;
+        same_columns::<product::Entity>(&db).await;
+        same_columns::<published_map::Entity>(&db).await;
+        same_columns::<response::Entity>(&db).await;
+        same_columns::<script::Entity>(&db).await;
+        same_columns::<strategy::Entity>(&db).await;
+        same_columns::<tenant::Entity>(&db).await;
+    })
+    .await;
+}
+
+async fn same_columns<E: EntityTrait>(db: &Database) {
+    let backend = db.read().get_database_backend();
+    let table = E::default().table_name().to_owned();
+    let query = match backend {
+        DbBackend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}')"),
+        _ => format!("SELECT column_name AS name FROM information_schema.columns WHERE table_name = '{table}'"),
+    };
+    let rows = db
+        .read()
+        .query_all_raw(Statement::from_string(backend, query))
+        .await
+        .unwrap();
+    let live: BTreeSet<String> = rows.iter().map(|row| row.try_get("", "name").unwrap()).collect();
+    let written: BTreeSet<String> = E::Column::iter().map(|column| column.as_str().to_owned()).collect();
+    assert_eq!(live, written, "{table}");
 }

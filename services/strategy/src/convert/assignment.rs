@@ -104,7 +104,7 @@ fn arms(faults: &mut Faults, arms: &[pb::Arm]) {
         }
     }
     let whole: f64 = arms.iter().map(|arm| arm.intended_share).sum();
-    if !((whole - 1.0).abs() < 1e-6) {
+    if !whole.is_finite() || (whole - 1.0).abs() > 1e-6 {
         faults.add("experiment.arms", "has shares that do not add up to 1");
     }
     if arms.iter().filter(|arm| arm.is_control).count() != 1 {

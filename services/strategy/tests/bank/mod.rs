@@ -134,11 +134,11 @@ pub fn content(cap: i32, capacity: i64) -> pb::MapContent {
 pub fn wide(strategies: usize, features: usize) -> pb::MapContent {
     let one = |n: usize| pb::Strategy {
         channels: vec![plan("app")],
-        holdout_share: if n % 5 == 0 { 0.1 } else { 0.0 },
+        holdout_share: if n.is_multiple_of(5) { 0.1 } else { 0.0 },
         cap: 3,
         cap_window_days: 30,
         audience: Some(pb::Audience {
-            any_of: vec![if n % 3 == 0 { "m" } else { "n" }.into()],
+            any_of: vec![if n.is_multiple_of(3) { "m" } else { "n" }.into()],
             none_of: Vec::new(),
         }),
         ..strategy(&format!("s_{n:02}"), 100 + n as i64)

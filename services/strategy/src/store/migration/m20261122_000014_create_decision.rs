@@ -4,6 +4,10 @@
     elided_lifetimes_in_paths,
     reason = "MigrationTrait elides it, and both must be written alike"
 )]
+#![allow(
+    clippy::enum_variant_names,
+    reason = "a column that names its own table's noun is still that column"
+)]
 
 use sea_orm_migration::prelude::*;
 
