@@ -22,9 +22,7 @@ use huan_strategy::store::{
     entity::{channel_load, contact as contact_row, decision},
     migration::Migrator,
 };
-use sea_orm::{
-    ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait, IdenStatic as _, Iterable as _, Statement,
-};
+use sea_orm::{ConnectionTrait as _, DbBackend, EntityTrait, IdenStatic as _, Iterable as _, Statement};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_is_decided_once() {
