@@ -7,13 +7,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::{
-    body::Body,
-    deadline, fault,
-    route::Route,
-    trace,
-    upstream::Upstream,
-};
+use crate::{body::Body, deadline, fault, route::Route, trace, upstream::Upstream};
 
 /// Belong to one connection, not to the call.
 const HOP_BY_HOP: [HeaderName; 5] = [
@@ -38,7 +32,10 @@ pub async fn pass(upstream: &Upstream, route: &Route, request: Request<Incoming>
     head.uri = upstream.uri(&route.path);
     head.version = Version::HTTP_2;
     let until = asked.or(usual).map(|timeout| Instant::now() + timeout);
-    match upstream.call(Request::from_parts(head, Either::Left(body)), until).await {
+    match upstream
+        .call(Request::from_parts(head, Either::Left(body)), until)
+        .await
+    {
         Ok(mut response) => {
             strip(response.headers_mut());
             trace::record(span, response.headers());

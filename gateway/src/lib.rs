@@ -2,19 +2,19 @@
 //! after the Connect protocol, which it turns into gRPC. It knows RPCs from the contracts' descriptors only, so a new
 //! one needs no code here. It owns no data and decides nothing but who may come in. Modules in reading order.
 
-pub mod config;
-pub mod listen;
-pub mod door;
-pub mod route;
 pub mod auth;
+pub mod body;
+pub mod config;
+pub mod connect;
+pub mod deadline;
+pub mod door;
+pub mod fault;
 pub mod grpc;
 pub mod json;
-pub mod fault;
-pub mod connect;
-pub mod upstream;
-pub mod deadline;
+pub mod listen;
+pub mod route;
 pub mod trace;
-pub mod body;
+pub mod upstream;
 
 use std::sync::Arc;
 
@@ -37,7 +37,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let (health, health_service) = health_reporter();
-    let open = tonic::service::Routes::new(health_service).add_service(reflection()?).prepare();
+    let open = tonic::service::Routes::new(health_service)
+        .add_service(reflection()?)
+        .prepare();
     let door = Arc::new(Door::new(&config, keys, open)?);
     health.set_service_status("", ServingStatus::Serving).await;
     let ending = async {

@@ -2,17 +2,17 @@
 //! exposures, assignments, outcomes and reviews; it decides nothing. Modules in reading order.
 
 pub mod config;
-pub mod rpc;
+pub mod consume;
 pub mod convert;
-pub mod review;
-pub mod spec;
 pub mod effect;
-pub mod student;
+pub mod moments;
 pub mod normal;
 pub mod ratio;
-pub mod moments;
+pub mod review;
+pub mod rpc;
+pub mod spec;
 pub mod store;
-pub mod consume;
+pub mod student;
 
 use std::sync::Arc;
 
@@ -48,9 +48,16 @@ pub async fn serve(
 ) -> Result<()> {
     let store = Store::open::<Migrator>(&config.database).await?;
     let statuses = follow(&config, &store, &keys).await?;
-    let routes = Routes::new(ReviewServiceServer::new(Rpc { store: store.clone() })).add_service(feed::server(statuses));
+    let routes =
+        Routes::new(ReviewServiceServer::new(Rpc { store: store.clone() })).add_service(feed::server(statuses));
     let owners = Arc::new(Directory::new(store.clone()));
-    let parts = Parts { service: NAME, routes, keys, owners, names: &[SERVICE_NAME, feed_service_server::SERVICE_NAME] };
+    let parts = Parts {
+        service: NAME,
+        routes,
+        keys,
+        owners,
+        names: &[SERVICE_NAME, feed_service_server::SERVICE_NAME],
+    };
     let ending = async move {
         shutdown.await;
         store.close();
@@ -64,6 +71,11 @@ async fn follow(config: &Config, store: &Store, keys: &Arc<Keys>) -> Result<Vec<
     let channel = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;
     tokio::spawn(consume::profiles(store.clone(), channel, keys.clone(), profile.clone()));
     let channel = client::connect_lazy(&config.strategy, keys.clone(), NAME).await?;
-    tokio::spawn(consume::decisions(store.clone(), channel, keys.clone(), strategy.clone()));
+    tokio::spawn(consume::decisions(
+        store.clone(),
+        channel,
+        keys.clone(),
+        strategy.clone(),
+    ));
     Ok(vec![profile, strategy])
 }

@@ -9,8 +9,7 @@ use super::{Store, Tx, earliest, earliest_stays, entity::assignment, insert};
 
 /// Adds assignments. Of several of one customer and experiment the earliest stays, in whatever order they come.
 pub async fn insert_assignments(tx: &Tx, rows: Vec<assignment::Model>) -> Result<()> {
-    let key =
-        |row: &assignment::Model| (row.tenant.clone(), row.experiment_id.clone(), row.customer_key.clone());
+    let key = |row: &assignment::Model| (row.tenant.clone(), row.experiment_id.clone(), row.customer_key.clone());
     let rows = earliest(rows, key, |row| row.time);
     insert(tx, rows, earliest_stays::<assignment::Entity>(assignment::Column::Time)).await
 }
@@ -28,7 +27,10 @@ pub async fn count_assignments(store: &Store, tenant: &str) -> Result<BTreeMap<(
         .into_tuple()
         .all(store.read())
         .await?;
-    Ok(counted.into_iter().map(|(experiment, arm, n)| ((experiment, arm), n)).collect())
+    Ok(counted
+        .into_iter()
+        .map(|(experiment, arm, n)| ((experiment, arm), n))
+        .collect())
 }
 
 /// Finds the control of an experiment; None if nobody is in it.

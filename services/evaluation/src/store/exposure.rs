@@ -9,8 +9,7 @@ use super::{Store, Tx, earliest, earliest_stays, entity::exposure, insert};
 
 /// Adds would-be picks. Of several of one customer and strategy the earliest stays, in whatever order they come.
 pub async fn insert_exposures(tx: &Tx, rows: Vec<exposure::Model>) -> Result<()> {
-    let key =
-        |row: &exposure::Model| (row.tenant.clone(), row.strategy_id.clone(), row.customer_key.clone());
+    let key = |row: &exposure::Model| (row.tenant.clone(), row.strategy_id.clone(), row.customer_key.clone());
     let rows = earliest(rows, key, |row| row.time);
     insert(tx, rows, earliest_stays::<exposure::Entity>(exposure::Column::Time)).await
 }
@@ -29,5 +28,8 @@ pub async fn count_exposures(store: &Store, tenant: &str) -> Result<BTreeMap<(St
         .into_tuple()
         .all(store.read())
         .await?;
-    Ok(counted.into_iter().map(|(strategy, by_all, by_strategy, n)| ((strategy, by_all, by_strategy), n)).collect())
+    Ok(counted
+        .into_iter()
+        .map(|(strategy, by_all, by_strategy, n)| ((strategy, by_all, by_strategy), n))
+        .collect())
 }

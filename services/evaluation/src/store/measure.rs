@@ -7,7 +7,7 @@
 
 use huan_chassis::{Error, Result};
 use huan_proto::evaluation::v1::{Holdout, Metric};
-use sea_orm::{FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult, Statement, TransactionTrait as _, Value};
 
 use super::{Store, assignment};
 use crate::{
@@ -21,30 +21,65 @@ const DAY: i64 = 24 * 3600 * 1_000_000;
 
 /// Measures both arms. An arm without customers is empty. Errors: Invalid if an arm is measured against itself.
 pub async fn measure(store: &Store, tenant: &str, spec: &Spec) -> Result<Arms> {
-    let window = if spec.window_days == 0 { FOR_EVER } else { i64::from(spec.window_days) * DAY };
+    let window = if spec.window_days == 0 {
+        FOR_EVER
+    } else {
+        i64::from(spec.window_days) * DAY
+    };
     let mut values: Vec<Value> = vec![tenant.into(), spec.event_type.as_str().into(), window.into()];
     let (member, arm, against) = match &spec.subject {
         Subject::Strategy { strategy_id, holdout } => {
             values.push(strategy_id.as_str().into());
             (exposed(*holdout), "treated".to_owned(), "held".to_owned())
         }
-        Subject::Experiment { experiment_id, arm, against } => {
+        Subject::Experiment {
+            experiment_id,
+            arm,
+            against,
+        } => {
             let against = match against {
                 Some(against) => against.clone(),
-                None => assignment::find_control(store, tenant, experiment_id).await?.unwrap_or_default(),
+                None => assignment::find_control(store, tenant, experiment_id)
+                    .await?
+                    .unwrap_or_default(),
             };
             if *arm == against {
                 return Err(Error::invalid("spec.experiment.arm", "is measured against itself"));
             }
-            values.extend([experiment_id.as_str().into(), arm.as_str().into(), against.as_str().into()]);
+            values.extend([
+                experiment_id.as_str().into(),
+                arm.as_str().into(),
+                against.as_str().into(),
+            ]);
             (ASSIGNED, arm.clone(), against)
         }
     };
     let sql = statement(member, value(spec.metric));
     let statement = Statement::from_sql_and_values(store.read().get_database_backend(), sql, values);
-    let rows = Row::find_by_statement(statement).all(store.read()).await?;
-    let side = |name: String, held: i32| rows.iter().find(|row| row.held == held).map_or(Arm::empty(&name), |row| row.arm(&name));
-    Ok(Arms { treatment: side(arm, 0), control: side(against, 1) })
+    let rows = read(store, statement).await?;
+    let side = |name: String, held: i32| {
+        rows.iter()
+            .find(|row| row.held == held)
+            .map_or(Arm::empty(&name), |row| row.arm(&name))
+    };
+    Ok(Arms {
+        treatment: side(arm, 0),
+        control: side(against, 1),
+    })
+}
+
+async fn read(store: &Store, statement: Statement) -> Result<Vec<Row>> {
+    let db = store.read();
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(Row::find_by_statement(statement).all(db).await?);
+    }
+    let tx = db.begin().await?;
+    // Tables that were filled a moment ago have no statistics yet, and PostgreSQL would compare every customer with
+    // every outcome. What is joined here is large on both sides, where hashing is never far from the best.
+    tx.execute_unprepared("SET LOCAL enable_nestloop = off").await?;
+    let rows = Row::find_by_statement(statement).all(&tx).await?;
+    tx.commit().await?;
+    Ok(rows)
 }
 
 /// What the statement answers for one arm.
@@ -66,7 +101,11 @@ impl Row {
         let some = self.some.unsigned_abs();
         let mut moments = Moments::new(some, self.mean, self.squares);
         moments.merge(&Moments::new(self.customers.unsigned_abs() - some, 0.0, 0.0));
-        Arm { name: name.to_owned(), moments, share: self.share }
+        Arm {
+            name: name.to_owned(),
+            moments,
+            share: self.share,
+        }
     }
 }
 
@@ -114,6 +153,5 @@ fn exposed(holdout: Holdout) -> &'static str {
 }
 
 /// The customers of two arms: $4 experiment, $5 arm, $6 against.
-const ASSIGNED: &str =
-    "SELECT customer_key, time, intended_share AS share, CASE WHEN arm = $6 THEN 1 ELSE 0 END AS held \
+const ASSIGNED: &str = "SELECT customer_key, time, intended_share AS share, CASE WHEN arm = $6 THEN 1 ELSE 0 END AS held \
      FROM assignment WHERE tenant = $1 AND experiment_id = $4 AND arm IN ($5, $6)";

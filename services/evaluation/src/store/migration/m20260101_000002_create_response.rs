@@ -17,13 +17,21 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Response::Kind).small_integer().not_null())
             .col(ColumnDef::new(Response::CustomerKey).string().not_null())
             .col(ColumnDef::new(Response::Time).big_integer().not_null())
-            .primary_key(Index::create().col(Response::Tenant).col(Response::DecisionId).col(Response::StrategyId).col(Response::Kind))
+            .primary_key(
+                Index::create()
+                    .col(Response::Tenant)
+                    .col(Response::DecisionId)
+                    .col(Response::StrategyId)
+                    .col(Response::Kind),
+            )
             .to_owned();
         manager.create_table(table).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(Response::Table).to_owned()).await
+        manager
+            .drop_table(Table::drop().table(Response::Table).to_owned())
+            .await
     }
 }
 
