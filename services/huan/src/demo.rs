@@ -6,6 +6,7 @@ pub mod plan;
 pub mod insight;
 pub mod strategy;
 pub mod execution;
+pub mod holdout;
 pub mod review;
 pub mod simulated;
 mod real;

@@ -1,11 +1,11 @@
 //! Execution: decides for every customer, explains every decision, and replays them.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use huan_proto::strategy::v1::{self as pb, Stage, decision_service_client::DecisionServiceClient};
 
-use super::{desk::Desk, plan, report};
+use super::{desk::Desk, report};
 use crate::{failure::Result, load::Door, progress};
 
 /// How many calls are in flight at once.
@@ -103,32 +103,6 @@ pub async fn deliver(desk: &Desk, decided: impl Iterator<Item = &Decided>) -> Re
         .try_collect::<Vec<()>>()
         .await?;
     Ok(())
-}
-
-/// The share of customers that each holdout took, of those open to assignment.
-pub fn holdouts(decided: &[Decided]) -> Vec<report::Holdout> {
-    let open = decided.iter().filter(|one| one.would_be().next().is_some());
-    let (mut all, mut held) = (0, 0);
-    let mut strategies: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for one in open {
-        all += 1;
-        held += u64::from(one.held_universal());
-        for reason in one.would_be().filter(|reason| reason.stage() != Stage::HeldUniversal) {
-            let count = strategies.entry(&reason.strategy_id).or_default();
-            count.0 += 1;
-            count.1 += u64::from(reason.stage() == Stage::HeldStrategy);
-        }
-    }
-    let universal = holdout("universal", plan::UNIVERSAL_HOLDOUT, all, held);
-    let own = strategies.into_iter().map(|(name, (all, held))| holdout(name, plan::STRATEGY_HOLDOUT, all, held));
-    [universal].into_iter().chain(own).collect()
-}
-
-fn holdout(name: &str, setting: f64, open: u64, held: u64) -> report::Holdout {
-    let share = held as f64 / open.max(1) as f64;
-    let standard_error = (setting * (1.0 - setting) / open.max(1) as f64).sqrt();
-    let deviations = (share - setting) / standard_error;
-    report::Holdout { name: name.to_owned(), setting, open, held, share, standard_error, deviations }
 }
 
 async fn decide(

@@ -13,7 +13,7 @@ use huan_proto::{
 
 use super::{
     desk::{self, Desk},
-    execution, insight, picture,
+    execution, holdout, insight, picture,
     plan::Habits,
     report::{Report, Tenant},
     review, strategy,
@@ -88,7 +88,8 @@ async fn decide(doors: &Doors, desk: &Desk, folder: &Path, assume_consent: bool,
         (round, decided) = execution::decide_all(desk, "consent assumed", everybody()).await?;
         picture::round(&round);
         tenant.rounds.push(round);
-        tenant.holdouts = execution::holdouts(&decided);
+        desk::wait_for_feeds(doors, "evaluation").await?;
+        tenant.holdouts = holdout::holdouts(desk, &decided).await?;
         picture::step("Holdouts: who was left alone, of those open to assignment");
         picture::holdouts(tenant);
         picture::step("Execution: as if an income arrived for every tenth customer");

@@ -14,7 +14,7 @@ use huan_proto::{
 use super::{
     desk::{self, Desk},
     execution::{self, Decided},
-    insight, picture,
+    holdout, insight, picture,
     plan::Habits,
     report::{Report, Tenant},
     review, strategy,
@@ -68,7 +68,8 @@ pub async fn run(doors: &Doors, seed: u64, customers: u32) -> Result<Report> {
     let (round, triggered) = execution::decide_all(&desk, "on income", arrivals(&desk, &bank).await?).await?;
     picture::round(&round);
     tenant.rounds.push(round);
-    tenant.holdouts = execution::holdouts(&decided);
+    desk::wait_for_feeds(doors, "evaluation").await?;
+    tenant.holdouts = holdout::holdouts(&desk, &decided).await?;
     picture::step("Holdouts: who was left alone, of those open to assignment");
     picture::holdouts(&tenant);
 
