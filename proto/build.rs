@@ -20,10 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
     let with_comments = prost_types_set(&compiler)?;
-    tonic_prost_build::configure()
-        .bytes(".huan.type.v1.Envelope")
-        .include_file("all.rs")
-        .compile_fds(with_comments)?;
+    tonic_prost_build::configure().bytes(".huan.type.v1.Envelope").include_file("all.rs").compile_fds(with_comments)?;
     Ok(())
 }
 

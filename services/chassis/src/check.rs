@@ -23,10 +23,7 @@ impl Faults {
 
     /// Notes a fault. Nested fields are written `customers[3].person.name`.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.0.push(FieldFault {
-            field: field.into(),
-            description: description.into(),
-        });
+        self.0.push(FieldFault { field: field.into(), description: description.into() });
     }
 
     /// Reads a required id: 1 to 64 printable bytes.
@@ -57,10 +54,7 @@ impl Faults {
     /// Reads a required name: 1 to `max` of `[a-z0-9_]`.
     pub fn name(&mut self, field: &str, value: &str, max: usize) -> String {
         let text = self.text(field, value, max);
-        if text
-            .bytes()
-            .any(|b| !(b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
-        {
+        if text.bytes().any(|b| !(b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')) {
             self.add(field, "holds other characters than a-z, 0-9 and _");
             return String::new();
         }
@@ -138,10 +132,7 @@ impl Faults {
         if value.is_empty() {
             return None;
         }
-        value
-            .parse()
-            .map_err(|fault: clock::NotADay| self.add(field, fault.to_string()))
-            .ok()
+        value.parse().map_err(|fault: clock::NotADay| self.add(field, fault.to_string())).ok()
     }
 
     /// Reads a probability: 0 to 1.
@@ -160,11 +151,7 @@ impl Faults {
 
     /// Refuses the request if anything was wrong.
     pub fn finish(self) -> Result<()> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(self.0))
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 
     /// The faults, in the order in which they were found.
@@ -176,9 +163,7 @@ impl Faults {
 /// True for "/" and for "/"-led, non-empty segments of `[a-z0-9_-]`.
 pub fn is_path(text: &str) -> bool {
     let segment = |s: &str| {
-        !s.is_empty()
-            && s.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+        !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
     };
     text == "/" || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
 }
@@ -203,25 +188,11 @@ mod tests {
         faults.time("time", None);
         faults.day("day", "2024-13-01");
         faults.probability("share", f64::NAN);
-        let Err(Error::Invalid(found)) = faults.finish() else {
-            panic!("passed")
-        };
+        let Err(Error::Invalid(found)) = faults.finish() else { panic!("passed") };
         let fields: Vec<_> = found.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(
             fields,
-            [
-                "customer_id",
-                "name",
-                "note",
-                "kind",
-                "owner_path",
-                "type",
-                "type",
-                "person",
-                "time",
-                "day",
-                "share"
-            ]
+            ["customer_id", "name", "note", "kind", "owner_path", "type", "type", "person", "time", "day", "share"]
         );
     }
 

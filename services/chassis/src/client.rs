@@ -56,12 +56,7 @@ pub async fn connect_lazy(upstream: &config::Upstream, keys: Arc<Keys>, as_servi
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true);
     let timeout = Duration::from_millis(upstream.timeout_millis);
-    Ok(Channel {
-        inner: endpoint.connect_lazy(),
-        timeout,
-        keys,
-        service: as_service,
-    })
+    Ok(Channel { inner: endpoint.connect_lazy(), timeout, keys, service: as_service })
 }
 
 impl Channel {
@@ -89,11 +84,7 @@ pub fn on_behalf<T, U>(identity_of: &tonic::Request<U>, message: T) -> tonic::Re
 pub fn as_service<T>(keys: &Keys, service: &str, tenant: Option<&str>, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     let token = keys.service_token(service, clock::system_now());
-    put(
-        request.metadata_mut(),
-        AUTHORIZATION.as_str(),
-        &format!("Bearer {token}"),
-    );
+    put(request.metadata_mut(), AUTHORIZATION.as_str(), &format!("Bearer {token}"));
     if let Some(tenant) = tenant {
         put(request.metadata_mut(), TENANT, tenant);
     }
@@ -154,20 +145,14 @@ impl Channel {
         };
         let answer = self.attempts(policy, request, Some(until));
         let late = || Status::deadline_exceeded(format!("{} did not answer in time", policy.service));
-        tokio::time::timeout_at(until, answer)
-            .await
-            .unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout_at(until, answer).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// When the answer must be there: what the caller waits for, or what is usual for the upstream; a stream lasts.
     fn until(&self, policy: &MethodPolicy, request: &Request) -> Option<Instant> {
         let now = Instant::now();
         let own = deadline::timeout(request.headers()).map(|timeout| now + timeout);
-        let callers = request
-            .extensions()
-            .get::<deadline::Until>()
-            .map(|until| until.0)
-            .or_else(deadline::current);
+        let callers = request.extensions().get::<deadline::Until>().map(|until| until.0).or_else(deadline::current);
         let usual = (!policy.server_streaming).then(|| now + self.timeout);
         [own, callers].into_iter().flatten().min().or(usual)
     }
@@ -206,16 +191,9 @@ impl Channel {
             deadline::set_timeout(request.headers_mut(), left);
         }
         self.send(request).await.map_err(|error| {
-            tracing::debug!(
-                service = policy.service,
-                error = &error as &dyn std::error::Error,
-                "no answer"
-            );
+            tracing::debug!(service = policy.service, error = &error as &dyn std::error::Error, "no answer");
             match transport_status(&error) {
-                status if status.code() == Code::Unavailable => Error::Dependency {
-                    service: &policy.service,
-                }
-                .into(),
+                status if status.code() == Code::Unavailable => Error::Dependency { service: &policy.service }.into(),
                 status => status,
             }
         })
@@ -271,10 +249,7 @@ mod tests {
         original.extensions_mut().insert(deadline::Until(Instant::now()));
         let forwarded = on_behalf(&original, 7);
         assert_eq!(forwarded.metadata().get(TENANT).unwrap(), "bank");
-        assert_eq!(
-            forwarded.metadata().get("authorization"),
-            original.metadata().get("authorization")
-        );
+        assert_eq!(forwarded.metadata().get("authorization"), original.metadata().get("authorization"));
         assert!(forwarded.extensions().get::<deadline::Until>().is_some());
     }
 

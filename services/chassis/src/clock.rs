@@ -68,10 +68,7 @@ impl Day {
         let midnight = self.date().and_time(NaiveTime::MIN);
         // A gap is at most a day long (a zone that crossed the date line), and is a multiple of a quarter of an hour.
         (0..=96)
-            .find_map(|quarters| {
-                zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarters)))
-                    .earliest()
-            })
+            .find_map(|quarters| zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarters))).earliest())
             .map_or_else(|| midnight.and_utc(), |t| t.with_timezone(&Utc))
     }
 
@@ -82,11 +79,7 @@ impl Day {
     fn date(self) -> NaiveDate {
         let days = Days::new(u64::from(self.0.unsigned_abs()));
         let epoch = NaiveDate::default();
-        let date = if self.0 < 0 {
-            epoch.checked_sub_days(days)
-        } else {
-            epoch.checked_add_days(days)
-        };
+        let date = if self.0 < 0 { epoch.checked_sub_days(days) } else { epoch.checked_add_days(days) };
         date.unwrap_or(if self.0 < 0 { NaiveDate::MIN } else { NaiveDate::MAX })
     }
 }
@@ -107,28 +100,17 @@ impl FromStr for Day {
 
     fn from_str(text: &str) -> Result<Day, NotADay> {
         let shaped = text.len() == 10
-            && text.bytes().enumerate().all(|(i, b)| {
-                if i == 4 || i == 7 {
-                    b == b'-'
-                } else {
-                    b.is_ascii_digit()
-                }
-            });
+            && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
         if !shaped || !("1900".."2201").contains(&&text[..4]) {
             return Err(NotADay);
         }
-        NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map(Day::from_date)
-            .map_err(|_| NotADay)
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Day::from_date).map_err(|_| NotADay)
     }
 }
 
 /// Puts a time on the wire.
 pub fn timestamp(t: DateTime<Utc>) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: t.timestamp(),
-        nanos: t.timestamp_subsec_nanos().min(999_999_999) as i32,
-    }
+    prost_types::Timestamp { seconds: t.timestamp(), nanos: t.timestamp_subsec_nanos().min(999_999_999) as i32 }
 }
 
 /// Takes a time off the wire; `None` if it is out of bounds.
@@ -190,10 +172,7 @@ mod tests {
         let zone = Tz::Asia__Shanghai;
         assert_eq!(Day::of(at("2024-03-01T15:59:59Z"), zone).to_string(), "2024-03-01");
         assert_eq!(Day::of(at("2024-03-01T16:00:00Z"), zone).to_string(), "2024-03-02");
-        assert_eq!(
-            "2024-03-02".parse::<Day>().unwrap().start(zone),
-            at("2024-03-01T16:00:00Z")
-        );
+        assert_eq!("2024-03-02".parse::<Day>().unwrap().start(zone), at("2024-03-01T16:00:00Z"));
     }
 
     #[test]
@@ -205,10 +184,7 @@ mod tests {
 
     #[test]
     fn a_fixed_clock_stands_still() {
-        let time = TenantTime {
-            clock: Clock::Fixed(at("2024-03-01T16:00:00Z")),
-            zone: Tz::Asia__Shanghai,
-        };
+        let time = TenantTime { clock: Clock::Fixed(at("2024-03-01T16:00:00Z")), zone: Tz::Asia__Shanghai };
         assert_eq!(time.now(), at("2024-03-01T16:00:00Z"));
         assert_eq!(time.today().to_string(), "2024-03-02");
     }
@@ -219,12 +195,6 @@ mod tests {
         assert_eq!(datetime(&timestamp(t)), Some(t));
         assert_eq!(from_micros(micros(t)), t);
         assert_eq!(datetime(&prost_types::Timestamp { seconds: 0, nanos: -1 }), None);
-        assert_eq!(
-            datetime(&prost_types::Timestamp {
-                seconds: i64::MAX,
-                nanos: 0
-            }),
-            None
-        );
+        assert_eq!(datetime(&prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }), None);
     }
 }

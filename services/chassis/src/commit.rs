@@ -24,9 +24,7 @@ pub struct Writer<J, R> {
 
 impl<J, R> Clone for Writer<J, R> {
     fn clone(&self) -> Self {
-        Self {
-            queue: self.queue.clone(),
-        }
+        Self { queue: self.queue.clone() }
     }
 }
 
@@ -129,16 +127,7 @@ mod tests {
         if jobs.contains(&13) {
             return Err(Error::Internal("the whole batch".into()));
         }
-        Ok(jobs
-            .into_iter()
-            .map(|job| {
-                if job == 14 {
-                    Err(Error::CursorExpired)
-                } else {
-                    Ok(job * 2)
-                }
-            })
-            .collect())
+        Ok(jobs.into_iter().map(|job| if job == 14 { Err(Error::CursorExpired) } else { Ok(job * 2) }).collect())
     }
 
     /// A writer that begins once it is let, so that what is submitted before is one batch.
@@ -208,9 +197,8 @@ mod tests {
         let gate = Arc::new(Semaphore::new(0));
         let (writer, _) = writer(&gate);
         let first = taken(&writer, &gate).await;
-        let mut filling = std::pin::pin!(futures::future::join_all(
-            (0..8).cycle().take(8 * DEPTH).map(|job| writer.submit(job))
-        ));
+        let mut filling =
+            std::pin::pin!(futures::future::join_all((0..8).cycle().take(8 * DEPTH).map(|job| writer.submit(job))));
         tokio::select! {
             biased;
             _ = &mut filling => panic!("the gate is shut"),

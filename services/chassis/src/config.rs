@@ -29,9 +29,7 @@ pub struct Database {
 // The url may hold a password.
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database")
-            .field("max_connections", &self.max_connections)
-            .finish_non_exhaustive()
+        f.debug_struct("Database").field("max_connections", &self.max_connections).finish_non_exhaustive()
     }
 }
 
@@ -104,10 +102,7 @@ pub fn load<T: DeserializeOwned>(
     file: Option<&Path>,
 ) -> Result<T, ConfigFaults> {
     let prefix = format!("HUAN_{}__", service.to_ascii_uppercase());
-    let environment = Env::prefixed(&prefix)
-        .iter()
-        .map(|(key, value)| (key.to_string(), value))
-        .collect();
+    let environment = Env::prefixed(&prefix).iter().map(|(key, value)| (key.to_string(), value)).collect();
     let (file, mut faults) = match file.map(read) {
         None => (None, Vec::new()),
         Some(Ok(file)) => (Some(file), Vec::new()),
@@ -149,19 +144,11 @@ fn overlay<T: DeserializeOwned>(
     let mut settings = Vec::new();
     if let Some((name, text)) = file {
         match leaves(&Figment::from(Toml::string(&text))) {
-            Ok(found) => settings.extend(
-                found
-                    .into_iter()
-                    .map(|(key, value)| Setting::of_file(&name, key, value)),
-            ),
+            Ok(found) => settings.extend(found.into_iter().map(|(key, value)| Setting::of_file(&name, key, value))),
             Err(fault) => faults.push(format!("{name}: {fault}; write it as TOML")),
         }
     }
-    settings.extend(
-        environment
-            .into_iter()
-            .map(|(key, value)| Setting::of_environment(service, &key, &value)),
-    );
+    settings.extend(environment.into_iter().map(|(key, value)| Setting::of_environment(service, &key, &value)));
 
     let mut whole = base.clone();
     for setting in settings {
@@ -198,52 +185,31 @@ fn accept<T: DeserializeOwned>(
             Err(error) => fault = error.kind.to_string(),
         }
     }
-    Err(format!(
-        "{key} ({source}): {fault}; write it like its default, {}",
-        shown(default)
-    ))
+    Err(format!("{key} ({source}): {fault}; write it like its default, {}", shown(default)))
 }
 
 impl Setting {
     fn of_file(name: &str, key: String, value: Value) -> Setting {
-        Setting {
-            key,
-            source: name.to_owned(),
-            readings: vec![value],
-        }
+        Setting { key, source: name.to_owned(), readings: vec![value] }
     }
 
     fn of_environment(service: &str, key: &str, text: &str) -> Setting {
         let variable = format!("HUAN_{service}__{key}").to_ascii_uppercase();
-        let parsed: Value = text
-            .parse()
-            .unwrap_or_else(|never: std::convert::Infallible| match never {});
+        let parsed: Value = text.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
         let readings = vec![Value::from(text), parsed];
-        Setting {
-            key: key.to_ascii_lowercase().replace("__", "."),
-            source: variable,
-            readings,
-        }
+        Setting { key: key.to_ascii_lowercase().replace("__", "."), source: variable, readings }
     }
 }
 
 fn leaves(figment: &Figment) -> Result<BTreeMap<String, Value>, String> {
     let mut found = BTreeMap::new();
-    flatten(
-        "",
-        figment.extract::<Dict>().map_err(|error| error.to_string())?,
-        &mut found,
-    );
+    flatten("", figment.extract::<Dict>().map_err(|error| error.to_string())?, &mut found);
     Ok(found)
 }
 
 fn flatten(prefix: &str, dict: Dict, found: &mut BTreeMap<String, Value>) {
     for (name, value) in dict {
-        let key = if prefix.is_empty() {
-            name
-        } else {
-            format!("{prefix}.{name}")
-        };
+        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
             Value::Dict(_, inner) => flatten(&key, inner, found),
             leaf => {
@@ -284,34 +250,15 @@ mod tests {
     }
 
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        let environment = environment
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        overlay(
-            "profile",
-            DEFAULTS,
-            Some(("huan.toml".to_owned(), file.to_owned())),
-            environment,
-        )
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        overlay("profile", DEFAULTS, Some(("huan.toml".to_owned(), file.to_owned())), environment)
     }
 
     #[test]
     fn the_environment_goes_over_the_file_over_the_defaults() {
         let file = "[feed]\nretention_hours = 1\npoll_millis = 1";
-        let config = load(
-            file,
-            &[("feed__poll_millis", "2"), ("name", "7"), ("telemetry__log", "json")],
-        )
-        .unwrap();
-        assert_eq!(
-            (
-                config.feed.retention_hours,
-                config.feed.poll_millis,
-                config.feed.heartbeat_millis
-            ),
-            (1, 2, 500)
-        );
+        let config = load(file, &[("feed__poll_millis", "2"), ("name", "7"), ("telemetry__log", "json")]).unwrap();
+        assert_eq!((config.feed.retention_hours, config.feed.poll_millis, config.feed.heartbeat_millis), (1, 2, 500));
         assert_eq!(config.name, "7");
         assert_eq!(config.telemetry.log, LogFormat::Json);
         assert_eq!(config.listen.address.port(), 50051);
@@ -345,10 +292,7 @@ mod tests {
 
     #[test]
     fn a_databases_url_is_not_shown() {
-        let database = Database {
-            url: "postgres://u:secret@h/d".into(),
-            max_connections: 3,
-        };
+        let database = Database { url: "postgres://u:secret@h/d".into(), max_connections: 3 };
         assert!(!format!("{database:?}").contains("secret"));
     }
 }

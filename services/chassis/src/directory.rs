@@ -50,10 +50,8 @@ pub fn migration() -> Box<dyn MigrationTrait> {
 /// Adds customers, or notes what has changed of them. Of two rows of one customer the later one holds.
 pub async fn upsert(tx: &Tx, rows: Vec<Row>) -> Result<()> {
     // PostgreSQL refuses to update a row twice in one statement.
-    let rows: HashMap<_, _> = rows
-        .into_iter()
-        .map(|row| ((row.tenant.clone(), row.customer_id.clone()), row))
-        .collect();
+    let rows: HashMap<_, _> =
+        rows.into_iter().map(|row| ((row.tenant.clone(), row.customer_id.clone()), row)).collect();
     let mut rows: Vec<Row> = rows.into_values().collect();
     // One order for all writers, so that none waits for another that waits for it.
     rows.sort_by(|a, b| (&a.tenant, &a.customer_id).cmp(&(&b.tenant, &b.customer_id)));
@@ -78,35 +76,23 @@ type Memory = HashMap<(String, String), (Instant, String)>;
 impl Directory {
     /// A directory over the service's store.
     pub fn new(store: Store) -> Self {
-        Self {
-            store,
-            memory: Arc::default(),
-        }
+        Self { store, memory: Arc::default() }
     }
 
     /// Finds one customer by the bank's number.
     pub async fn find(&self, tenant: &str, customer_id: &str) -> Result<Option<entity::Model>> {
-        Ok(entity::Entity::find_by_id((tenant.to_owned(), customer_id.to_owned()))
-            .one(self.store.read())
-            .await?)
+        Ok(entity::Entity::find_by_id((tenant.to_owned(), customer_id.to_owned())).one(self.store.read()).await?)
     }
 
     /// Finds the customer that a key stands for.
     pub async fn find_by_key(&self, tenant: &str, customer_key: &str) -> Result<Option<entity::Model>> {
         let of_tenant = entity::Entity::find().filter(entity::Column::Tenant.eq(tenant));
-        Ok(of_tenant
-            .filter(entity::Column::CustomerKey.eq(customer_key))
-            .limit(1)
-            .one(self.store.read())
-            .await?)
+        Ok(of_tenant.filter(entity::Column::CustomerKey.eq(customer_key)).limit(1).one(self.store.read()).await?)
     }
 
     fn remembered(&self, key: &(String, String)) -> Option<String> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory
-            .get(key)
-            .filter(|(since, _)| since.elapsed() < FRESH)
-            .map(|(_, path)| path.clone())
+        memory.get(key).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, path)| path.clone())
     }
 
     fn remember(&self, key: (String, String), path: String) {
@@ -146,10 +132,6 @@ fn active(row: Row) -> entity::ActiveModel {
 
 fn replace() -> OnConflict {
     OnConflict::columns([entity::Column::Tenant, entity::Column::CustomerId])
-        .update_columns([
-            entity::Column::CustomerKey,
-            entity::Column::Partition,
-            entity::Column::OwnerPath,
-        ])
+        .update_columns([entity::Column::CustomerKey, entity::Column::Partition, entity::Column::OwnerPath])
         .to_owned()
 }

@@ -124,10 +124,7 @@ pub struct FieldFault {
 impl Error {
     /// Makes the error of one faulty field.
     pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Error {
-        Error::Invalid(vec![FieldFault {
-            field: field.into(),
-            description: description.into(),
-        }])
+        Error::Invalid(vec![FieldFault { field: field.into(), description: description.into() }])
     }
 
     fn code(&self) -> (Code, ErrorReason) {
@@ -206,24 +203,12 @@ pub fn reason(status: &Status) -> Option<ErrorReason> {
 
 /// Reads the field faults out of a status.
 pub fn field_faults(status: &Status) -> Vec<FieldFault> {
-    let violations = status
-        .get_details_bad_request()
-        .map(|request| request.field_violations)
-        .unwrap_or_default();
-    violations
-        .into_iter()
-        .map(|v| FieldFault {
-            field: v.field,
-            description: v.description,
-        })
-        .collect()
+    let violations = status.get_details_bad_request().map(|request| request.field_violations).unwrap_or_default();
+    violations.into_iter().map(|v| FieldFault { field: v.field, description: v.description }).collect()
 }
 
 fn faults(lead: &str, faults: &[FieldFault]) -> String {
-    let each: Vec<_> = faults
-        .iter()
-        .map(|fault| format!("{} {}", fault.field, fault.description))
-        .collect();
+    let each: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.field, fault.description)).collect();
     format!("{lead}: {}", each.join("; "))
 }
 
@@ -234,23 +219,14 @@ mod tests {
     #[test]
     fn every_fault_is_named_in_the_status() {
         let faults = vec![
-            FieldFault {
-                field: "a".into(),
-                description: "is required".into(),
-            },
-            FieldFault {
-                field: "b[0].c".into(),
-                description: "is too long".into(),
-            },
+            FieldFault { field: "a".into(), description: "is required".into() },
+            FieldFault { field: "b[0].c".into(), description: "is too long".into() },
         ];
         let status = Status::from(Error::Invalid(faults.clone()));
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(reason(&status), Some(ErrorReason::InvalidField));
         assert_eq!(field_faults(&status), faults);
-        assert_eq!(
-            status.message(),
-            "the request is not valid: a is required; b[0].c is too long"
-        );
+        assert_eq!(status.message(), "the request is not valid: a is required; b[0].c is too long");
     }
 
     #[test]

@@ -39,16 +39,12 @@ impl Identity {
     /// Finds the identity that the server's layers put into the request. Errors: Unauthenticated.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<&Identity> {
         let identity = request.extensions().get::<Arc<Identity>>();
-        identity
-            .map(Arc::as_ref)
-            .ok_or(Error::Unauthenticated { why: "no token" })
+        identity.map(Arc::as_ref).ok_or(Error::Unauthenticated { why: "no token" })
     }
 
     /// The tenant whose data this call is about. Errors: Invalid(`huan-tenant`) if a service named none.
     pub fn tenant(&self) -> Result<&str> {
-        self.tenant
-            .as_deref()
-            .ok_or_else(|| Error::invalid("huan-tenant", "is required of a service"))
+        self.tenant.as_deref().ok_or_else(|| Error::invalid("huan-tenant", "is required of a service"))
     }
 
     /// True if the caller holds the permission.
@@ -63,17 +59,14 @@ impl Identity {
         if self.kind == Kind::Service || (theirs && within(owner_path, &self.org_path)) {
             return Ok(());
         }
-        Err(Error::OutOfScope {
-            field: field.to_owned(),
-        })
+        Err(Error::OutOfScope { field: field.to_owned() })
     }
 }
 
 /// True if `path` is `root` or below it: "/hq/east/b1" is within "/hq/east". Everything is within "/" and "".
 pub fn within(path: &str, root: &str) -> bool {
     let root = root.trim_end_matches('/');
-    path.strip_prefix(root)
-        .is_some_and(|rest| root.is_empty() || rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(root).is_some_and(|rest| root.is_empty() || rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A set of permissions: one bit for each that the contracts name.
@@ -86,12 +79,7 @@ impl PermissionSet {
 
     /// Adds up what the roles grant, each named as "strategist". An unknown role grants nothing.
     pub fn of_roles<R: AsRef<str>>(roles: &[R]) -> PermissionSet {
-        PermissionSet(
-            roles
-                .iter()
-                .filter_map(|role| ROLES.get(role.as_ref()))
-                .fold(0, |bits, role| bits | role.0),
-        )
+        PermissionSet(roles.iter().filter_map(|role| ROLES.get(role.as_ref())).fold(0, |bits, role| bits | role.0))
     }
 
     /// True if the set holds the permission. One that no contract names is held by nobody.
@@ -105,44 +93,25 @@ impl PermissionSet {
 impl<P: AsRef<str>> FromIterator<P> for PermissionSet {
     fn from_iter<I: IntoIterator<Item = P>>(permissions: I) -> PermissionSet {
         let known = policy::permissions();
-        let bit = |p: P| {
-            known
-                .binary_search_by(|k| k.as_str().cmp(p.as_ref()))
-                .map_or(0, |i| 1 << i)
-        };
+        let bit = |p: P| known.binary_search_by(|k| k.as_str().cmp(p.as_ref())).map_or(0, |i| 1 << i);
         PermissionSet(permissions.into_iter().map(bit).fold(0, |bits, bit| bits | bit))
     }
 }
 
-static ROLES: LazyLock<HashMap<String, PermissionSet>> = LazyLock::new(|| {
-    grants()
-        .into_iter()
-        .map(|(role, granted)| (role, granted.into_iter().collect()))
-        .collect()
-});
+static ROLES: LazyLock<HashMap<String, PermissionSet>> =
+    LazyLock::new(|| grants().into_iter().map(|(role, granted)| (role, granted.into_iter().collect())).collect());
 
 /// The permissions that each role holds, by the role's name in tokens, as the contract states them.
 pub fn grants() -> Vec<(String, Vec<String>)> {
     let pool = huan_proto::pool();
-    let role = pool
-        .get_enum_by_name("huan.auth.v1.Role")
-        .expect("the contracts define the roles");
-    let grants = pool
-        .get_extension_by_name("huan.auth.v1.grants")
-        .expect("the contracts define the option");
+    let role = pool.get_enum_by_name("huan.auth.v1.Role").expect("the contracts define the roles");
+    let grants = pool.get_extension_by_name("huan.auth.v1.grants").expect("the contracts define the option");
     let name = |full: &str| full.trim_start_matches("ROLE_").to_ascii_lowercase();
-    role.values()
-        .map(|value| (name(value.name()), texts(&value.options().get_extension(&grants))))
-        .collect()
+    role.values().map(|value| (name(value.name()), texts(&value.options().get_extension(&grants)))).collect()
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    value
-        .as_list()
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    value.as_list().unwrap_or_default().iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -177,10 +146,7 @@ mod tests {
         assert!(strategist.holds("strategy.write"));
         assert!(!strategist.holds("strategy.approve"));
         assert!(PermissionSet::of_roles(&["strategist", "approver"]).holds("strategy.approve"));
-        assert_eq!(
-            PermissionSet::of_roles(&["unspecified", "emperor"]),
-            PermissionSet::default()
-        );
+        assert_eq!(PermissionSet::of_roles(&["unspecified", "emperor"]), PermissionSet::default());
         assert!(PermissionSet::ALL.holds("feed.read"));
         assert!(!PermissionSet::ALL.holds("no.such"));
     }
@@ -192,21 +158,10 @@ mod tests {
 
     #[test]
     fn an_owner_outside_the_scope_is_refused() {
-        assert!(
-            user("/hq/east", None)
-                .check_owner("decision_id", "C-1", "/hq/east/b1")
-                .is_ok()
-        );
-        assert!(
-            user("/hq/east", None)
-                .check_owner("decision_id", "C-1", "/hq/west")
-                .is_err()
-        );
+        assert!(user("/hq/east", None).check_owner("decision_id", "C-1", "/hq/east/b1").is_ok());
+        assert!(user("/hq/east", None).check_owner("decision_id", "C-1", "/hq/west").is_err());
         assert!(user("/", Some("C-1")).check_owner("decision_id", "C-2", "/hq").is_err());
-        let service = Identity {
-            kind: Kind::Service,
-            ..user("/nowhere", Some("C-1"))
-        };
+        let service = Identity { kind: Kind::Service, ..user("/nowhere", Some("C-1")) };
         assert!(service.check_owner("decision_id", "C-2", "/hq").is_ok());
     }
 }

@@ -28,11 +28,7 @@ pub fn page(size: i32, token: &str, filter: &[&str]) -> Result<Page> {
         Ok(size) if size <= MAX_SIZE => size,
         _ => return Err(Error::invalid("page_size", format!("is not between 0 and {MAX_SIZE}"))),
     };
-    let after = if token.is_empty() {
-        None
-    } else {
-        Some(read(token, filter).ok_or(Error::InvalidPageToken)?)
-    };
+    let after = if token.is_empty() { None } else { Some(read(token, filter).ok_or(Error::InvalidPageToken)?) };
     Ok(Page { limit, after })
 }
 
@@ -70,10 +66,7 @@ fn digest(filter: &[&str]) -> [u8; 8] {
 
 // Each text led by its length, so that ["ab", "c"] and ["a", "bc"] differ.
 fn joined(texts: &[&str]) -> Vec<u8> {
-    texts
-        .iter()
-        .flat_map(|text| (text.len() as u32).to_be_bytes().into_iter().chain(text.bytes()))
-        .collect()
+    texts.iter().flat_map(|text| (text.len() as u32).to_be_bytes().into_iter().chain(text.bytes())).collect()
 }
 
 #[cfg(test)]
@@ -84,13 +77,7 @@ mod tests {
     fn a_token_leads_on_after_its_row() {
         let token = next_token(&["bank", "open"], &["C-1", "7"]);
         let page = page(10, &token, &["bank", "open"]).unwrap();
-        assert_eq!(
-            page,
-            Page {
-                limit: 10,
-                after: Some(vec!["C-1".into(), "7".into()])
-            }
-        );
+        assert_eq!(page, Page { limit: 10, after: Some(vec!["C-1".into(), "7".into()]) });
     }
 
     #[test]
@@ -98,10 +85,7 @@ mod tests {
         let token = next_token(&["ab", "c"], &["C-1"]);
         assert!(matches!(page(0, &token, &["a", "bc"]), Err(Error::InvalidPageToken)));
         for token in ["nonsense", "AAAA", "!", &token[..token.len() - 2]] {
-            assert!(
-                matches!(page(0, token, &["ab", "c"]), Err(Error::InvalidPageToken)),
-                "{token}"
-            );
+            assert!(matches!(page(0, token, &["ab", "c"]), Err(Error::InvalidPageToken)), "{token}");
         }
     }
 

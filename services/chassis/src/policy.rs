@@ -95,33 +95,21 @@ static POLICIES: LazyLock<Policies> = LazyLock::new(|| Policies::read(huan_proto
 static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
     let option = |name: &str| {
         let full = format!("huan.auth.v1.{name}");
-        huan_proto::pool()
-            .get_extension_by_name(&full)
-            .expect("the contracts define the options of our own")
+        huan_proto::pool().get_extension_by_name(&full).expect("the contracts define the options of our own")
     };
-    Options {
-        permission: option("permission"),
-        scope: option("scope"),
-        sensitive: option("sensitive"),
-    }
+    Options { permission: option("permission"), scope: option("scope"), sensitive: option("sensitive") }
 });
 
 impl Policies {
     fn read(pool: &DescriptorPool) -> Policies {
         let sensitive = bearing(pool, |field| sensitive(field) != Sensitive::Unspecified);
         let (scopes, index) = scope_graph(pool);
-        let methods: HashMap<_, _> = methods(pool)
-            .map(|method| (path(&method), MethodPolicy::read(&method, &index, &sensitive)))
-            .collect();
+        let methods: HashMap<_, _> =
+            methods(pool).map(|method| (path(&method), MethodPolicy::read(&method, &index, &sensitive))).collect();
         let granted = crate::identity::grants().into_iter().flat_map(|(_, granted)| granted);
         let asked = methods.values().map(|method| method.permission.clone());
         let permissions: BTreeSet<String> = granted.chain(asked).filter(|name| !name.is_empty()).collect();
-        Policies {
-            methods,
-            permissions: permissions.into_iter().collect(),
-            scopes,
-            sensitive,
-        }
+        Policies { methods, permissions: permissions.into_iter().collect(), scopes, sensitive }
     }
 }
 
@@ -145,9 +133,7 @@ impl MethodPolicy {
 
 /// True if an RPC of this name only reads, and so may be sent again.
 fn idempotent(method: &str) -> bool {
-    ["Get", "List", "BatchGet", "Evaluate", "Resolve", "Check"]
-        .iter()
-        .any(|verb| method.starts_with(verb))
+    ["Get", "List", "BatchGet", "Evaluate", "Resolve", "Check"].iter().any(|verb| method.starts_with(verb))
 }
 
 fn methods(pool: &DescriptorPool) -> impl Iterator<Item = MethodDescriptor> {
@@ -161,12 +147,7 @@ fn path(method: &MethodDescriptor) -> String {
 }
 
 fn permission(method: &MethodDescriptor) -> String {
-    method
-        .options()
-        .get_extension(&OPTIONS.permission)
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
+    method.options().get_extension(&OPTIONS.permission).as_str().unwrap_or_default().to_owned()
 }
 
 fn number(options: &DynamicMessage, option: &ExtensionDescriptor) -> i32 {
@@ -196,26 +177,17 @@ fn bearing(pool: &DescriptorPool, wanted: impl Fn(&FieldDescriptor) -> bool) -> 
 /// The types that hold scope fields, as a graph, so that types may nest in themselves.
 fn scope_graph(pool: &DescriptorPool) -> (Vec<ScopeNode>, HashMap<String, usize>) {
     let bearing = bearing(pool, |field| scope(field) != Scope::Unspecified);
-    let messages: Vec<_> = pool
-        .all_messages()
-        .filter(|message| bearing.contains(message.full_name()))
-        .collect();
-    let index: HashMap<_, _> = messages
-        .iter()
-        .enumerate()
-        .map(|(i, message)| (message.full_name().to_owned(), i))
-        .collect();
+    let messages: Vec<_> = pool.all_messages().filter(|message| bearing.contains(message.full_name())).collect();
+    let index: HashMap<_, _> =
+        messages.iter().enumerate().map(|(i, message)| (message.full_name().to_owned(), i)).collect();
     let step = |field: FieldDescriptor| match (scope(&field), field.kind()) {
-        (Scope::Unspecified, Kind::Message(inner)) => index
-            .get(inner.full_name())
-            .map(|inner| (field.number(), ScopeStep::Into(*inner))),
+        (Scope::Unspecified, Kind::Message(inner)) => {
+            index.get(inner.full_name()).map(|inner| (field.number(), ScopeStep::Into(*inner)))
+        }
         (Scope::Unspecified, _) => None,
         (scope, _) => Some((field.number(), ScopeStep::Read(scope, field.name().to_owned()))),
     };
-    let nodes = messages
-        .iter()
-        .map(|message| ScopeNode(message.fields().filter_map(step).collect()))
-        .collect();
+    let nodes = messages.iter().map(|message| ScopeNode(message.fields().filter_map(step).collect())).collect();
     (nodes, index)
 }
 
@@ -238,10 +210,8 @@ mod tests {
 
     #[test]
     fn every_rpc_asks_for_a_permission() {
-        let without: Vec<_> = methods(huan_proto::pool())
-            .filter(|method| permission(method).is_empty())
-            .map(|m| path(&m))
-            .collect();
+        let without: Vec<_> =
+            methods(huan_proto::pool()).filter(|method| permission(method).is_empty()).map(|m| path(&m)).collect();
         assert!(without.is_empty(), "without (huan.auth.v1.permission): {without:#?}");
     }
 
@@ -256,10 +226,7 @@ mod tests {
                 }
             }
         }
-        assert!(
-            without.is_empty(),
-            "without (huan.auth.v1.scope) = SCOPE_CUSTOMER: {without:#?}"
-        );
+        assert!(without.is_empty(), "without (huan.auth.v1.scope) = SCOPE_CUSTOMER: {without:#?}");
     }
 
     #[test]
@@ -268,12 +235,7 @@ mod tests {
             for field in request_fields(&method.input(), &mut HashSet::new()) {
                 if scope(&field) != Scope::Unspecified {
                     assert_eq!(field.kind(), Kind::String, "{}", field.full_name());
-                    assert!(
-                        !method.is_client_streaming(),
-                        "{} in {}",
-                        field.full_name(),
-                        path(&method)
-                    );
+                    assert!(!method.is_client_streaming(), "{} in {}", field.full_name(), path(&method));
                 }
             }
         }
@@ -281,9 +243,7 @@ mod tests {
 
     #[test]
     fn a_sensitive_field_is_a_text() {
-        let all = huan_proto::pool()
-            .all_messages()
-            .flat_map(|message| message.fields().collect::<Vec<_>>());
+        let all = huan_proto::pool().all_messages().flat_map(|message| message.fields().collect::<Vec<_>>());
         for field in all.filter(|field| sensitive(field) != Sensitive::Unspecified) {
             assert_eq!(field.kind(), Kind::String, "{}", field.full_name());
         }
@@ -303,17 +263,10 @@ mod tests {
     #[test]
     fn a_policy_is_found_by_path() {
         let policy = of("/huan.profile.v1.CustomerService/GetCustomer").unwrap();
-        assert_eq!(
-            (policy.service.as_str(), policy.method.as_str()),
-            ("profile", "GetCustomer")
-        );
+        assert_eq!((policy.service.as_str(), policy.method.as_str()), ("profile", "GetCustomer"));
         assert_eq!(policy.permission, "profile.read");
         assert!(policy.idempotent && policy.scope.is_some() && policy.sensitive.is_some());
-        assert!(
-            !of("/huan.profile.v1.CustomerService/CreateCustomer")
-                .unwrap()
-                .idempotent
-        );
+        assert!(!of("/huan.profile.v1.CustomerService/CreateCustomer").unwrap().idempotent);
         let status = of("/huan.feed.v1.FeedService/GetFeedStatus").unwrap();
         assert!(status.scope.is_none() && status.sensitive.is_none());
         assert!(of("/grpc.health.v1.Health/Check").is_none());

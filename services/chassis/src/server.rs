@@ -62,11 +62,7 @@ pub async fn serve(parts: Parts, listener: TcpListener, shutdown: impl Future<Ou
     policy::permissions();
     let going = CancellationToken::new();
     let (health, health_service) = tonic_health::server::health_reporter();
-    let routes = parts
-        .routes
-        .add_service(health_service)
-        .add_service(reflection()?)
-        .prepare();
+    let routes = parts.routes.add_service(health_service).add_service(reflection()?).prepare();
     let layers = ServiceBuilder::new()
         // Outermost: a stream ends when the service goes, whatever else it waits for.
         .layer(step::Layer(drain::Drain { going: going.clone() }))

@@ -58,12 +58,7 @@ impl Store {
     /// Wraps a connection whose schema is up to date.
     pub fn new(db: DatabaseConnection) -> Self {
         let writer = (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Self {
-            db,
-            writer,
-            published: watch::Sender::new(()),
-            closed: CancellationToken::new(),
-        }
+        Self { db, writer, published: watch::Sender::new(()), closed: CancellationToken::new() }
     }
 
     /// Where to read. A caller that holds a [`Tx`] reads through that instead.
@@ -75,13 +70,7 @@ impl Store {
     /// lock at once, so that no reader turns writer half-way and finds the database busy.
     pub async fn begin(&self) -> Result<Tx> {
         let permit = match &self.writer {
-            Some(writer) => Some(
-                writer
-                    .clone()
-                    .acquire_owned()
-                    .await
-                    .expect("the semaphore is never closed"),
-            ),
+            Some(writer) => Some(writer.clone().acquire_owned().await.expect("the semaphore is never closed")),
             None => None,
         };
         let immediate = TransactionOptions {
@@ -89,12 +78,7 @@ impl Store {
             ..Default::default()
         };
         let tx = self.db.begin_with_options(immediate).await?;
-        Ok(Tx {
-            tx,
-            published: AtomicBool::new(false),
-            wake: self.published.clone(),
-            _permit: permit,
-        })
+        Ok(Tx { tx, published: AtomicBool::new(false), wake: self.published.clone(), _permit: permit })
     }
 
     /// Ends every watch and consumer of this store's feeds, so that a server can drain.
@@ -130,12 +114,7 @@ pub struct Tx {
 impl Tx {
     /// Makes the writes durable, then wakes the feed's watchers if any of them was published.
     pub async fn commit(self) -> Result<()> {
-        let Self {
-            tx,
-            published,
-            wake,
-            _permit,
-        } = self;
+        let Self { tx, published, wake, _permit } = self;
         tx.commit().await?;
         if published.into_inner() {
             wake.send_replace(());
@@ -160,19 +139,12 @@ impl Deref for Tx {
 /// Connects to `sqlite://path`, `sqlite::memory:` or `postgres://…`. A SQLite file and its folder are made if missing.
 pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(&config.url);
-    options
-        .max_connections(config.max_connections)
-        .acquire_timeout(ACQUIRE)
-        .sqlx_logging(false);
+    options.max_connections(config.max_connections).acquire_timeout(ACQUIRE).sqlx_logging(false);
     if let Some(place) = config.url.strip_prefix("sqlite:") {
         let place = place.trim_start_matches("//");
         if place.starts_with(":memory:") {
             // Each connection would be a database of its own, and it lives as long as its connection does.
-            options
-                .max_connections(1)
-                .min_connections(1)
-                .idle_timeout(None::<Duration>)
-                .max_lifetime(None::<Duration>);
+            options.max_connections(1).min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
         } else {
             make_folder(place)?;
         }
@@ -189,8 +161,7 @@ pub async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<()> {
         return Ok(M::up(db, None).await?);
     }
     let tx = db.begin().await?;
-    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-        .await?;
+    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     M::up(&tx, None).await?;
     Ok(tx.commit().await?)
 }

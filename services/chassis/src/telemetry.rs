@@ -45,12 +45,9 @@ pub fn init(config: &config::Telemetry, service: &str) -> Result<Guard> {
     let filter = EnvFilter::try_new(&config.level).map_err(|e| fault(format!("telemetry.level: {e}")))?;
     let log: Box<dyn Layer<Registry> + Send + Sync> = match config.log {
         LogFormat::Human => fmt::layer().with_writer(std::io::stderr).with_filter(filter).boxed(),
-        LogFormat::Json => fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_writer(std::io::stderr)
-            .with_filter(filter)
-            .boxed(),
+        LogFormat::Json => {
+            fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(filter).boxed()
+        }
     };
     let export = match config.otlp_endpoint.as_str() {
         "" => None,
@@ -73,20 +70,11 @@ impl Export {
         let (endpoint, handle) = (endpoint.to_owned(), runtime.handle().clone());
         let provider = move |resource: Resource| {
             let _entered = handle.enter();
-            let exporter = opentelemetry_otlp::SpanExporter::builder()
-                .with_tonic()
-                .with_endpoint(&endpoint)
-                .build();
+            let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(&endpoint).build();
             let exporter = exporter.map_err(|e| fault(format!("telemetry.otlp_endpoint: {e}")))?;
-            Ok(SdkTracerProvider::builder()
-                .with_resource(resource)
-                .with_batch_exporter(exporter)
-                .build())
+            Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
         };
-        Ok(Export {
-            tracers: Tracers::new(service, provider)?,
-            runtime,
-        })
+        Ok(Export { tracers: Tracers::new(service, provider)?, runtime })
     }
 }
 
@@ -117,10 +105,7 @@ pub fn traceparent() -> String {
 pub fn parent(span: &Span, traceparent: &str) {
     let service = Span::current().context().get::<Service>().cloned();
     let context = extract(&one_header(traceparent));
-    set(
-        span,
-        service.map_or(context.clone(), |service| context.with_value(service)),
-    );
+    set(span, service.map_or(context.clone(), |service| context.with_value(service)));
 }
 
 /// Does as [`parent`], for a span that begins work of `service` outside of any RPC, such as reading a feed.
@@ -160,10 +145,7 @@ fn extract(headers: &HeaderMap) -> Context {
 
 fn one_header(traceparent: &str) -> HeaderMap {
     let value = HeaderValue::from_str(traceparent).ok();
-    value
-        .map(|value| (HeaderName::from_static(TRACEPARENT), value))
-        .into_iter()
-        .collect()
+    value.map(|value| (HeaderName::from_static(TRACEPARENT), value)).into_iter().collect()
 }
 
 fn fault(text: String) -> Error {

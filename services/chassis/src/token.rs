@@ -69,10 +69,7 @@ impl Claims {
 
     /// Makes a service's claims, good for an hour.
     pub fn service(name: &str, now: DateTime<Utc>) -> Claims {
-        Claims {
-            org_path: "/".to_owned(),
-            ..Claims::of(name, Kind::Service, now)
-        }
+        Claims { org_path: "/".to_owned(), ..Claims::of(name, Kind::Service, now) }
     }
 
     fn of(subject: &str, kind: Kind, now: DateTime<Utc>) -> Claims {
@@ -111,9 +108,7 @@ impl Keys {
     pub fn from_file(path: &Path) -> Result<Keys> {
         let fault = |why: String| Error::Internal(format!("key file {}: {why}", path.display()));
         let content = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-        let secret = BASE64_STANDARD
-            .decode(content.trim())
-            .map_err(|_| fault("is not base64".to_owned()))?;
+        let secret = BASE64_STANDARD.decode(content.trim()).map_err(|_| fault("is not base64".to_owned()))?;
         if secret.len() < MIN_KEY_BYTES {
             return Err(fault(format!("holds fewer than {MIN_KEY_BYTES} bytes")));
         }
@@ -156,20 +151,13 @@ impl Keys {
 
     /// Checks a token as `verify` does, remembering good ones until they expire.
     pub(crate) fn verify_shared(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Identity>> {
-        let known = self
-            .verified
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(token)
-            .cloned();
+        let known = self.verified.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
         let verified = match known {
             Some(verified) => verified,
             None => self.check(token, now)?,
         };
         if verified.exp <= now.timestamp() {
-            return Err(Error::Unauthenticated {
-                why: "the token has expired",
-            });
+            return Err(Error::Unauthenticated { why: "the token has expired" });
         }
         Ok(verified.identity.clone())
     }
@@ -188,21 +176,12 @@ impl Keys {
     }
 
     fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Verified>> {
-        let bad = |_| Error::Unauthenticated {
-            why: "the token is malformed or wrongly signed",
-        };
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation)
-            .map_err(bad)?
-            .claims;
+        let bad = |_| Error::Unauthenticated { why: "the token is malformed or wrongly signed" };
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).map_err(bad)?.claims;
         if claims.iat > (now + SKEW).timestamp() {
-            return Err(Error::Unauthenticated {
-                why: "the token is from the future",
-            });
+            return Err(Error::Unauthenticated { why: "the token is from the future" });
         }
-        let verified = Arc::new(Verified {
-            exp: claims.exp,
-            identity: Arc::new(identity(claims)?),
-        });
+        let verified = Arc::new(Verified { exp: claims.exp, identity: Arc::new(identity(claims)?) });
         let mut cache = self.verified.write().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHED {
             cache.retain(|_, verified| verified.exp > now.timestamp());
@@ -220,14 +199,10 @@ fn identity(claims: Claims) -> Result<Identity> {
         Kind::Service => (PermissionSet::ALL, None),
         Kind::User => {
             let tenant = claims.tenant.filter(|tenant| !tenant.is_empty());
-            let tenant = tenant.ok_or(Error::Unauthenticated {
-                why: "a user's token names no tenant",
-            })?;
+            let tenant = tenant.ok_or(Error::Unauthenticated { why: "a user's token names no tenant" })?;
             // An empty path would be all of the bank: it must be said, or the token be one customer's.
             if claims.org_path.is_empty() && claims.customer_id.is_none() {
-                return Err(Error::Unauthenticated {
-                    why: "a user's token names no organisation path",
-                });
+                return Err(Error::Unauthenticated { why: "a user's token names no organisation path" });
             }
             (PermissionSet::of_roles(&claims.roles), Some(tenant))
         }
@@ -288,45 +263,21 @@ mod tests {
         let claims = Claims::user("u1", "bank", &[], "/", now());
         let bad = "the token is malformed or wrongly signed";
         assert_eq!(why(keys.verify(&Keys::generate().0.sign(&claims), now())), bad);
-        assert_eq!(
-            why(keys.verify(
-                &keys.sign(&Claims {
-                    iss: "x".into(),
-                    ..claims.clone()
-                }),
-                now()
-            )),
-            bad
-        );
-        assert_eq!(
-            why(keys.verify(
-                &keys.sign(&Claims {
-                    aud: "x".into(),
-                    ..claims.clone()
-                }),
-                now()
-            )),
-            bad
-        );
+        assert_eq!(why(keys.verify(&keys.sign(&Claims { iss: "x".into(), ..claims.clone() }), now())), bad);
+        assert_eq!(why(keys.verify(&keys.sign(&Claims { aud: "x".into(), ..claims.clone() }), now())), bad);
         assert_eq!(why(keys.verify("nonsense", now())), bad);
         let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJ1In0.";
         assert_eq!(why(keys.verify(unsigned, now())), bad);
         let nobody = keys.sign(&Claims { tenant: None, ..claims });
         assert_eq!(why(keys.verify(&nobody, now())), "a user's token names no tenant");
         let nowhere = keys.sign(&Claims::user("u1", "bank", &[], "", now()));
-        assert_eq!(
-            why(keys.verify(&nowhere, now())),
-            "a user's token names no organisation path"
-        );
+        assert_eq!(why(keys.verify(&nowhere, now())), "a user's token names no organisation path");
     }
 
     #[test]
     fn a_service_names_no_tenant_in_its_token() {
         let (keys, _) = Keys::generate();
-        let claims = Claims {
-            tenant: Some("bank".into()),
-            ..Claims::service("segment", now())
-        };
+        let claims = Claims { tenant: Some("bank".into()), ..Claims::service("segment", now()) };
         let identity = keys.verify(&keys.sign(&claims), now()).unwrap();
         assert!(identity.tenant().is_err() && identity.may("feed.read"));
     }
@@ -348,12 +299,7 @@ mod tests {
         let token = keys.sign(&Claims::service("segment", now()));
         assert!(Keys::from_file(&path).unwrap().verify(&token, now()).is_ok());
         std::fs::write(&path, "c2hvcnQ=").unwrap();
-        assert!(
-            Keys::from_file(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("fewer than 32 bytes")
-        );
+        assert!(Keys::from_file(&path).unwrap_err().to_string().contains("fewer than 32 bytes"));
         assert!(Keys::from_file(&folder.path().join("none")).is_err());
     }
 }

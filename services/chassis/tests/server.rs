@@ -34,18 +34,10 @@ fn out_of_scope<T: std::fmt::Debug>(answer: Result<T, Status>, field: &str) {
 async fn a_call_without_a_good_token_is_unauthenticated() {
     let bank = Bank::open(Customers::default()).await;
     let mut client = bank.customers().await;
-    refused(
-        client.get_customer(get(EAST)).await,
-        Code::Unauthenticated,
-        ErrorReason::Unauthenticated,
-    );
+    refused(client.get_customer(get(EAST)).await, Code::Unauthenticated, ErrorReason::Unauthenticated);
     let other = Bank::open(Customers::default()).await;
     let foreign = other.user("relationship_manager", "/", get(EAST));
-    refused(
-        client.get_customer(foreign).await,
-        Code::Unauthenticated,
-        ErrorReason::Unauthenticated,
-    );
+    refused(client.get_customer(foreign).await, Code::Unauthenticated, ErrorReason::Unauthenticated);
 }
 
 #[tokio::test]
@@ -64,17 +56,8 @@ async fn a_customer_outside_the_callers_path_is_out_of_scope() {
     let manager = |id: &str| bank.user("relationship_manager", "/hq/east", get(id));
     assert!(client.get_customer(manager(EAST)).await.is_ok());
     out_of_scope(client.get_customer(manager(WEST)).await, "customer_id");
-    refused(
-        client.get_customer(manager("nobody")).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
-    assert!(
-        client
-            .get_customer(bank.user("relationship_manager", "/", get(WEST)))
-            .await
-            .is_ok()
-    );
+    refused(client.get_customer(manager("nobody")).await, Code::NotFound, ErrorReason::NotFound);
+    assert!(client.get_customer(bank.user("relationship_manager", "/", get(WEST))).await.is_ok());
 }
 
 #[tokio::test]
@@ -84,12 +67,7 @@ async fn a_channel_token_reaches_its_one_customer() {
     assert!(client.get_customer(bank.own(EAST, get(EAST))).await.is_ok());
     out_of_scope(client.get_customer(bank.own(EAST, get(WEST))).await, "customer_id");
     out_of_scope(client.get_customer(bank.own(EAST, get(""))).await, "customer_id");
-    out_of_scope(
-        client
-            .list_customers(bank.own(EAST, pb::ListCustomersRequest::default()))
-            .await,
-        "owner_path",
-    );
+    out_of_scope(client.list_customers(bank.own(EAST, pb::ListCustomersRequest::default())).await, "owner_path");
 }
 
 #[tokio::test]
@@ -97,10 +75,7 @@ async fn a_path_outside_the_callers_is_out_of_scope_and_none_passes() {
     let bank = Bank::open(Customers::default()).await;
     let mut client = bank.customers().await;
     let list = |path: &str| {
-        let message = pb::ListCustomersRequest {
-            owner_path: path.to_owned(),
-            ..Default::default()
-        };
+        let message = pb::ListCustomersRequest { owner_path: path.to_owned(), ..Default::default() };
         bank.user("relationship_manager", "/hq/east", message)
     };
     assert!(client.list_customers(list("/hq/east/b1")).await.is_ok());
@@ -118,28 +93,12 @@ async fn an_import_stays_within_the_callers_scope() {
             owner_path: (*path).to_owned(),
             ..Default::default()
         };
-        let message = pb::ImportCustomersRequest {
-            customers: rows.iter().map(customer).collect(),
-            key_seed: 0,
-        };
+        let message = pb::ImportCustomersRequest { customers: rows.iter().map(customer).collect(), key_seed: 0 };
         bank.user("branch_manager", "/hq/east", message)
     };
-    assert!(
-        client
-            .import_customers(import(&[("new", "/hq/east"), (EAST, "/hq/east/b2")]))
-            .await
-            .is_ok()
-    );
-    out_of_scope(
-        client
-            .import_customers(import(&[("new", "/hq/east"), ("new2", "/hq/west")]))
-            .await,
-        "owner_path",
-    );
-    out_of_scope(
-        client.import_customers(import(&[(WEST, "/hq/east")])).await,
-        "customer_id",
-    );
+    assert!(client.import_customers(import(&[("new", "/hq/east"), (EAST, "/hq/east/b2")])).await.is_ok());
+    out_of_scope(client.import_customers(import(&[("new", "/hq/east"), ("new2", "/hq/west")])).await, "owner_path");
+    out_of_scope(client.import_customers(import(&[(WEST, "/hq/east")])).await, "customer_id");
 }
 
 #[tokio::test]
@@ -162,25 +121,11 @@ async fn personal_fields_are_masked_for_users_who_may_not_see_them() {
         (bank.user("relationship_manager", "/", get(EAST)), "13800138000"),
         (bank.service(Some("bank"), get(EAST)), "13800138000"),
     ] {
-        let customer = client
-            .get_customer(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .customer
-            .unwrap();
+        let customer = client.get_customer(request).await.unwrap().into_inner().customer.unwrap();
         assert_eq!((customer.customer_id.as_str(), phone(&customer).as_str()), (EAST, seen));
     }
-    let listed = client
-        .list_customers(bank.user("analyst", "/", pb::ListCustomersRequest::default()))
-        .await
-        .unwrap();
-    let names: Vec<_> = listed
-        .get_ref()
-        .customers
-        .iter()
-        .map(|c| c.person.as_ref().unwrap().name.as_str())
-        .collect();
+    let listed = client.list_customers(bank.user("analyst", "/", pb::ListCustomersRequest::default())).await.unwrap();
+    let names: Vec<_> = listed.get_ref().customers.iter().map(|c| c.person.as_ref().unwrap().name.as_str()).collect();
     assert_eq!(names, ["张**", "张**"]);
     let refusal = client.get_customer(bank.user("analyst", "/", get("nobody"))).await;
     refused(refusal, Code::NotFound, ErrorReason::NotFound);
@@ -190,19 +135,10 @@ async fn personal_fields_are_masked_for_users_who_may_not_see_them() {
 async fn the_callers_deadline_is_kept() {
     let bank = Bank::open(Customers::default()).await;
     // Not tonic's client, which keeps the deadline too.
-    let http = Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http::<Full<Bytes>>();
+    let http = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
     let mut frame = vec![0, 0, 0, 0, get(SLOW).encoded_len() as u8];
     frame.extend(get(SLOW).encode_to_vec());
-    let token = bank
-        .service(Some("bank"), ())
-        .metadata()
-        .get("authorization")
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let token = bank.service(Some("bank"), ()).metadata().get("authorization").unwrap().to_str().unwrap().to_owned();
     let request = http::Request::post(format!("{}/huan.profile.v1.CustomerService/GetCustomer", bank.url))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
@@ -211,10 +147,7 @@ async fn the_callers_deadline_is_kept() {
         .header("grpc-timeout", "50m")
         .body(Full::from(frame))
         .unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(10), http.request(request))
-        .await
-        .unwrap()
-        .unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(10), http.request(request)).await.unwrap().unwrap();
     assert_eq!(answer.headers()["grpc-status"], "4", "DEADLINE_EXCEEDED");
 }
 
@@ -234,19 +167,11 @@ async fn health_and_reflection_are_open() {
     let bank = Bank::open(Customers::default()).await;
     let mut health = HealthClient::new(bank.bare());
     for service in ["", "huan.profile.v1.CustomerService"] {
-        let answer = health
-            .check(HealthCheckRequest {
-                service: service.to_owned(),
-            })
-            .await
-            .unwrap();
+        let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap();
         assert_eq!(answer.get_ref().status(), ServingStatus::Serving);
     }
     let services = reflected_services(&bank).await;
-    assert!(
-        services.contains(&"huan.profile.v1.CustomerService".to_owned()),
-        "{services:?}"
-    );
+    assert!(services.contains(&"huan.profile.v1.CustomerService".to_owned()), "{services:?}");
     assert!(services.contains(&"grpc.health.v1.Health".to_owned()), "{services:?}");
 }
 
@@ -256,16 +181,10 @@ async fn reflected_services(bank: &Bank) -> Vec<String> {
         server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
     };
     let message_request = Some(MessageRequest::ListServices(String::new()));
-    let ask = ServerReflectionRequest {
-        host: String::new(),
-        message_request,
-    };
+    let ask = ServerReflectionRequest { host: String::new(), message_request };
     let mut client = ServerReflectionClient::new(bank.bare());
-    let mut answers = client
-        .server_reflection_info(Request::new(futures::stream::iter([ask])))
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers =
+        client.server_reflection_info(Request::new(futures::stream::iter([ask]))).await.unwrap().into_inner();
     match answers.message().await.unwrap().unwrap().message_response.unwrap() {
         MessageResponse::ListServicesResponse(list) => list.service.into_iter().map(|service| service.name).collect(),
         other => panic!("{other:?}"),
@@ -276,9 +195,7 @@ async fn reflected_services(bank: &Bank) -> Vec<String> {
 async fn a_stream_of_personal_data_is_for_those_who_may_see_it() {
     let bank = Bank::open(Customers::default()).await;
     let mut client = ProfileServiceClient::new(bank.channel(10_000).await);
-    let answer = client
-        .watch_profiles(bank.user("admin", "/", pb::WatchProfilesRequest::default()))
-        .await;
+    let answer = client.watch_profiles(bank.user("admin", "/", pb::WatchProfilesRequest::default())).await;
     refused(answer.map(|_| ()), Code::PermissionDenied, ErrorReason::NoPermission);
 }
 
@@ -291,21 +208,11 @@ async fn streams_end_and_serving_stops_when_told_to() {
     let watch = bank.service(None, pb::WatchProfilesRequest::default());
     let mut stream = client.watch_profiles(watch).await.unwrap().into_inner();
     assert!(stream.message().await.unwrap().is_some());
-    assert_eq!(
-        states.message().await.unwrap().unwrap().status(),
-        ServingStatus::Serving
-    );
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
 
     bank.stop();
     assert_eq!(stream.message().await.unwrap_err().code(), Code::Unavailable);
-    assert_eq!(
-        states.message().await.unwrap().unwrap().status(),
-        ServingStatus::NotServing
-    );
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     drop((states, health, stream, client));
-    tokio::time::timeout(Duration::from_secs(5), &mut bank.served)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), &mut bank.served).await.unwrap().unwrap().unwrap();
 }

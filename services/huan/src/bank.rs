@@ -21,16 +21,8 @@ pub use self::traits::{Kind, LifeStyle, Traits};
 
 /// What every personal value of the simulated bank contains one of, on purpose: whoever finds one in a log, a span or
 /// an error has found a leak. No value of another kind contains any.
-pub const MARKERS: &[&str] = &[
-    "MARKNAME",
-    "MARKID",
-    "MARKADDR",
-    "MARKACCT",
-    "MARKBANK",
-    "MARKDEVICE",
-    "MARKWECOM",
-    "+86 1990000",
-];
+pub const MARKERS: &[&str] =
+    &["MARKNAME", "MARKID", "MARKADDR", "MARKACCT", "MARKBANK", "MARKDEVICE", "MARKWECOM", "+86 1990000"];
 
 /// The source that the simulated bank's events name.
 pub const SOURCE: &str = "simbank";
@@ -88,12 +80,7 @@ impl Bank {
             LifeStyle::New => 5 + draws.below(85),
             LifeStyle::Active | LifeStyle::Growing => 0,
         };
-        Sim {
-            settings,
-            index,
-            traits,
-            turn,
-        }
+        Sim { settings, index, traits, turn }
     }
 
     /// Draws all customers, in the order of their numbers.
@@ -151,8 +138,7 @@ impl Sim {
 
     /// Gives the potential outcome: what the customer buys if contacted, or if left alone.
     pub fn outcome(&self, contacted: bool) -> Option<Purchase> {
-        self.response()
-            .outcome(self.settings.seed, u64::from(self.index), contacted)
+        self.response().outcome(self.settings.seed, u64::from(self.index), contacted)
     }
 
     /// Gives the potential outcome as the event that a review measures, after a contact, or the lack of one, at `at`.
@@ -195,12 +181,7 @@ mod tests {
     use super::*;
 
     fn bank(customers: u32) -> Bank {
-        Bank::new(Settings {
-            seed: 11,
-            customers,
-            last_day: "2025-06-30".parse().unwrap(),
-            history_days: 365,
-        })
+        Bank::new(Settings { seed: 11, customers, last_day: "2025-06-30".parse().unwrap(), history_days: 365 })
     }
 
     #[test]
@@ -225,11 +206,7 @@ mod tests {
         for (kind, share) in [(Kind::Retail, 0.85), (Kind::Corporate, 0.12), (Kind::Prospect, 0.03)] {
             assert!((count(&|s| s.traits.kind == kind) - share).abs() < 0.01, "{kind:?}");
         }
-        for (style, share) in [
-            (LifeStyle::Growing, 0.20),
-            (LifeStyle::Dormant, 0.18),
-            (LifeStyle::New, 0.12),
-        ] {
+        for (style, share) in [(LifeStyle::Growing, 0.20), (LifeStyle::Dormant, 0.18), (LifeStyle::New, 0.12)] {
             assert!((count(&|s| s.traits.style == style) - share).abs() < 0.015, "{style:?}");
         }
     }
@@ -257,11 +234,7 @@ mod tests {
         let (mut ids, mut count) = (HashSet::new(), 0);
         for sim in bank(500).customers() {
             let mut mine = vec![sim.customer_id()];
-            mine.extend(
-                sim.identities()
-                    .into_iter()
-                    .map(|i| format!("{}:{}", i.namespace, i.value)),
-            );
+            mine.extend(sim.identities().into_iter().map(|i| format!("{}:{}", i.namespace, i.value)));
             mine.extend(sim.holdings().into_iter().map(|h| h.holding_id));
             mine.extend(sim.events().into_iter().map(|e| e.source_id));
             count += mine.len();

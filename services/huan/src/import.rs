@@ -69,12 +69,7 @@ pub struct Choice {
 /// # Errors
 /// If a file is missing or of another format, or the suite does not take it.
 pub async fn run(options: Options) -> Result<()> {
-    let (name, choice) = (
-        options.data_set.name(),
-        Choice {
-            assume_consent: options.assume_consent,
-        },
-    );
+    let (name, choice) = (options.data_set.name(), Choice { assume_consent: options.assume_consent });
     let tenant = options.tenant.as_deref().unwrap_or(name);
     let door = door(&options, tenant)?;
     let report = match options.data_set {
@@ -113,9 +108,7 @@ pub async fn hillstrom(folder: &Path, choice: Choice, door: &Door) -> Result<Rep
 pub async fn register(door: &Door, types: Vec<pb::EventType>) -> Result<()> {
     let mut client = EventServiceClient::new(door.channel.clone());
     for event_type in types {
-        let request = pb::RegisterEventTypeRequest {
-            event_type: Some(event_type),
-        };
+        let request = pb::RegisterEventTypeRequest { event_type: Some(event_type) };
         client.register_event_type(door.request(request)).await?;
     }
     Ok(())
@@ -140,46 +133,23 @@ fn assumed_consents(customers: &[Sourced<pb::Customer>], now: DateTime<Utc>) -> 
         decide_time: Some(clock::timestamp(now)),
         ..Default::default()
     };
-    customers
-        .iter()
-        .map(|row| Sourced {
-            item: consent(&row.item),
-            file: row.file,
-            line: row.line,
-        })
-        .collect()
+    customers.iter().map(|row| Sourced { item: consent(&row.item), file: row.file, line: row.line }).collect()
 }
 
 /// Makes a segment of an organisation path out of a name: `Hl.m. Praha` → `hl_m_praha`.
 fn slug(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                ' '
-            }
-        })
-        .collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     plain.split_whitespace().collect::<Vec<_>>().join("_")
 }
 
 fn door(options: &Options, tenant: &str) -> Result<Door> {
-    let keys = Keys::from_file(&options.key_file).map_err(|error| {
-        Failure::usage(format!(
-            "cannot read the key file {}: {error}",
-            options.key_file.display()
-        ))
-    })?;
+    let keys = Keys::from_file(&options.key_file)
+        .map_err(|error| Failure::usage(format!("cannot read the key file {}: {error}", options.key_file.display())))?;
     let endpoint = Endpoint::from_shared(options.gateway.clone())
         .map_err(|_| Failure::usage("--gateway is not an address such as http://127.0.0.1:8080"))?;
     let claims = token::user(tenant, "importer", &["admin"], Duration::from_secs(24 * 3_600));
-    Ok(Door {
-        channel: endpoint.tcp_nodelay(true).connect_lazy(),
-        token: keys.sign(&claims),
-        tenant: None,
-    })
+    Ok(Door { channel: endpoint.tcp_nodelay(true).connect_lazy(), token: keys.sign(&claims), tenant: None })
 }
 
 #[cfg(test)]

@@ -63,10 +63,7 @@ impl Door {
     pub fn request<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         let tenant = self.tenant.as_ref().map(|tenant| ("huan-tenant", tenant.clone()));
-        for (key, value) in [("authorization", format!("Bearer {}", self.token))]
-            .into_iter()
-            .chain(tenant)
-        {
+        for (key, value) in [("authorization", format!("Bearer {}", self.token))].into_iter().chain(tenant) {
             if let Ok(value) = AsciiMetadataValue::try_from(value) {
                 request.metadata_mut().insert(AsciiMetadataKey::from_static(key), value);
             }
@@ -77,9 +74,7 @@ impl Door {
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door")
-            .field("tenant", &self.tenant)
-            .finish_non_exhaustive()
+        f.debug_struct("Door").field("tenant", &self.tenant).finish_non_exhaustive()
     }
 }
 
@@ -102,11 +97,7 @@ pub async fn customers(
         let mut client = CustomerServiceClient::new(door.channel.clone());
         let request = profile::ImportCustomersRequest { customers, key_seed };
         let answer = client.import_customers(door.request(request)).await?.into_inner();
-        Ok(Answer {
-            new: answer.created,
-            known: answer.updated,
-            faults: row_faults(answer.faults),
-        })
+        Ok(Answer { new: answer.created, known: answer.updated, faults: row_faults(answer.faults) })
     })
     .await
 }
@@ -120,11 +111,7 @@ pub async fn holdings(door: &Door, rows: impl Iterator<Item = profile::Holding>)
         let mut client = HoldingServiceClient::new(door.channel.clone());
         let request = profile::ImportHoldingsRequest { holdings };
         let answer = client.import_holdings(door.request(request)).await?.into_inner();
-        Ok(Answer {
-            new: answer.created,
-            known: answer.updated,
-            faults: row_faults(answer.faults),
-        })
+        Ok(Answer { new: answer.created, known: answer.updated, faults: row_faults(answer.faults) })
     })
     .await
 }
@@ -138,11 +125,7 @@ pub async fn consents(door: &Door, rows: impl Iterator<Item = profile::Consent>)
         let mut client = ConsentServiceClient::new(door.channel.clone());
         let request = profile::RecordConsentsRequest { consents };
         let answer = client.record_consents(door.request(request)).await?.into_inner();
-        Ok(Answer {
-            new: answer.recorded,
-            known: 0,
-            faults: row_faults(answer.faults),
-        })
+        Ok(Answer { new: answer.recorded, known: 0, faults: row_faults(answer.faults) })
     })
     .await
 }
@@ -154,15 +137,8 @@ pub async fn consents(door: &Door, rows: impl Iterator<Item = profile::Consent>)
 pub async fn events(door: &Door, rows: impl Iterator<Item = profile::Event>) -> Result<Loaded, Status> {
     load("events", rows, |events| async move {
         let mut client = EventServiceClient::new(door.channel.clone());
-        let answer = client
-            .ingest_events(door.request(profile::IngestEventsRequest { events }))
-            .await?
-            .into_inner();
-        Ok(Answer {
-            new: answer.accepted,
-            known: answer.duplicates,
-            faults: row_faults(answer.faults),
-        })
+        let answer = client.ingest_events(door.request(profile::IngestEventsRequest { events })).await?.into_inner();
+        Ok(Answer { new: answer.accepted, known: answer.duplicates, faults: row_faults(answer.faults) })
     })
     .await
 }
@@ -180,38 +156,22 @@ pub async fn assignments(
         let experiment_id = experiment_id.to_owned();
         async move {
             let mut client = AssignmentServiceClient::new(door.channel.clone());
-            let request = strategy::ImportAssignmentsRequest {
-                experiment_id,
-                assignments,
-            };
+            let request = strategy::ImportAssignmentsRequest { experiment_id, assignments };
             let answer = client.import_assignments(door.request(request)).await?.into_inner();
-            let faults = answer
-                .faults
-                .into_iter()
-                .map(|fault| self::fault(fault.index, fault.field, fault.description));
-            Ok(Answer {
-                new: answer.accepted,
-                known: answer.duplicates,
-                faults: faults.collect(),
-            })
+            let faults =
+                answer.faults.into_iter().map(|fault| self::fault(fault.index, fault.field, fault.description));
+            Ok(Answer { new: answer.accepted, known: answer.duplicates, faults: faults.collect() })
         }
     })
     .await
 }
 
 fn row_faults(faults: Vec<profile::RowFault>) -> Vec<Fault> {
-    faults
-        .into_iter()
-        .map(|fault| self::fault(fault.index, fault.field, fault.description))
-        .collect()
+    faults.into_iter().map(|fault| self::fault(fault.index, fault.field, fault.description)).collect()
 }
 
 fn fault(index: i32, field: String, description: String) -> Fault {
-    Fault {
-        index: u64::try_from(index).unwrap_or(0),
-        field,
-        description,
-    }
+    Fault { index: u64::try_from(index).unwrap_or(0), field, description }
 }
 
 #[cfg(test)]
@@ -221,11 +181,7 @@ mod tests {
     #[tokio::test]
     async fn a_door_speaks_in_its_callers_name_and_tells_nobody_the_token() {
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let door = Door {
-            channel,
-            token: "secret".to_owned(),
-            tenant: Some("bank".to_owned()),
-        };
+        let door = Door { channel, token: "secret".to_owned(), tenant: Some("bank".to_owned()) };
         let request = door.request(());
         assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
         assert_eq!(request.metadata().get("huan-tenant").unwrap(), "bank");
@@ -236,11 +192,7 @@ mod tests {
     async fn a_load_may_run_on_any_thread() {
         fn sent<T: Send>(_: &T) {}
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let door = Door {
-            channel,
-            token: String::new(),
-            tenant: None,
-        };
+        let door = Door { channel, token: String::new(), tenant: None };
         sent(&events(&door, Vec::new().into_iter()));
         sent(&assignments(&door, "e", Vec::new().into_iter()));
     }

@@ -15,8 +15,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use crate::failure::{Failure, Result};
 
 /// The four services, in the order in which data flows.
-pub const SERVICES: [&str; 4] =
-    [huan_profile::NAME, huan_segment::NAME, huan_strategy::NAME, huan_evaluation::NAME];
+pub const SERVICES: [&str; 4] = [huan_profile::NAME, huan_segment::NAME, huan_strategy::NAME, huan_evaluation::NAME];
 
 /// Where a suite keeps its stores and opens its doors.
 #[derive(Clone, Debug)]
@@ -219,9 +218,9 @@ impl Listeners {
 }
 
 async fn bind(service: &str, address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::usage(format!("{service} cannot listen on {address}: {error}; is a suite running already?")))
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::usage(format!("{service} cannot listen on {address}: {error}; is a suite running already?"))
+    })
 }
 
 fn free_port() -> SocketAddr {
@@ -239,7 +238,9 @@ async fn serving(address: SocketAddr) -> bool {
     let Ok(endpoint) = tonic::transport::Endpoint::from_shared(format!("http://{address}")) else { return false };
     let mut client = tonic_health::pb::health_client::HealthClient::new(endpoint.connect_lazy());
     let answer = client.check(tonic_health::pb::HealthCheckRequest::default()).await;
-    answer.is_ok_and(|answer| answer.get_ref().status() == tonic_health::pb::health_check_response::ServingStatus::Serving)
+    answer.is_ok_and(|answer| {
+        answer.get_ref().status() == tonic_health::pb::health_check_response::ServingStatus::Serving
+    })
 }
 
 /// Reads the shared key, or makes one that only this user can read.
@@ -248,7 +249,8 @@ fn shared_key(file: &Path) -> Result<Keys> {
         let (_, content) = Keys::generate();
         write_secret(file, &content)?;
     }
-    Keys::from_file(file).map_err(|error| Failure::usage(format!("the key file {} cannot be read: {error}", file.display())))
+    Keys::from_file(file)
+        .map_err(|error| Failure::usage(format!("the key file {} cannot be read: {error}", file.display())))
 }
 
 fn write_secret(file: &Path, content: &str) -> Result<()> {

@@ -12,16 +12,8 @@ use huan_chassis::{
 use crate::failure::{Failure, Result};
 
 /// The roles of `huan.auth.v1.Role`, as tokens spell them.
-pub const ROLES: [&str; 8] = [
-    "channel",
-    "relationship_manager",
-    "branch_manager",
-    "strategist",
-    "approver",
-    "analyst",
-    "auditor",
-    "admin",
-];
+pub const ROLES: [&str; 8] =
+    ["channel", "relationship_manager", "branch_manager", "strategist", "approver", "analyst", "auditor", "admin"];
 
 /// What `huan token` takes.
 #[derive(Args, Debug)]

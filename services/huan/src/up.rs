@@ -45,8 +45,7 @@ impl TelemetryOptions {
     /// If the filter or the endpoint is not well-formed.
     pub fn init(&self) -> Result<telemetry::Guard> {
         let log = if self.log_json { config::LogFormat::Json } else { config::LogFormat::Human };
-        let config =
-            config::Telemetry { log, level: self.log.clone(), otlp_endpoint: self.otlp_endpoint.clone() };
+        let config = config::Telemetry { log, level: self.log.clone(), otlp_endpoint: self.otlp_endpoint.clone() };
         telemetry::init(&config, "huan").map_err(|error| Failure::usage(error.to_string()))
     }
 }

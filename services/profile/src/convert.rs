@@ -32,11 +32,7 @@ pub const NEVER: i64 = i64::MAX;
 /// Refuses a batch that is empty or too large.
 pub fn batch(field: &str, rows: usize) -> Result<()> {
     let fits = (1..=MAX_ROWS).contains(&rows);
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::invalid(field, format!("needs 1 to {MAX_ROWS} entries")))
-    }
+    if fits { Ok(()) } else { Err(Error::invalid(field, format!("needs 1 to {MAX_ROWS} entries"))) }
 }
 
 /// Reads the customer_id of a request that names one customer.
@@ -48,11 +44,7 @@ pub fn customer_id(id: &str) -> Result<String> {
 
 /// The fault of one row of a batch.
 pub fn row_fault(index: usize, field: impl Into<String>, description: impl Into<String>) -> pb::RowFault {
-    pb::RowFault {
-        index: index as i32,
-        field: field.into(),
-        description: description.into(),
-    }
+    pb::RowFault { index: index as i32, field: field.into(), description: description.into() }
 }
 
 /// Keeps a row, or notes its first fault: one fault a refused row.
@@ -75,11 +67,7 @@ pub fn unique<T>(
 ) -> Vec<(usize, T)> {
     let mut seen = std::collections::HashSet::new();
     let (fresh, again): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, row)| seen.insert(key(row)));
-    refused.extend(
-        again
-            .into_iter()
-            .map(|(index, _)| row_fault(index, field(index), "comes twice in this request")),
-    );
+    refused.extend(again.into_iter().map(|(index, _)| row_fault(index, field(index), "comes twice in this request")));
     fresh
 }
 
@@ -93,10 +81,7 @@ pub fn attributes(
     if values.len() > max {
         faults.add(field, format!("has more than {max} entries"));
     }
-    values
-        .into_iter()
-        .filter_map(|(name, value)| attribute(faults, field, name, value))
-        .collect()
+    values.into_iter().filter_map(|(name, value)| attribute(faults, field, name, value)).collect()
 }
 
 fn attribute(faults: &mut Faults, field: &str, name: String, value: Value) -> Option<(String, Value)> {

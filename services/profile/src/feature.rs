@@ -62,17 +62,9 @@ impl Catalogue {
     pub fn parse(text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut faults = Vec::new();
-        let features: Vec<pb::Feature> = file
-            .feature
-            .into_iter()
-            .filter_map(|row| row.check(&mut faults))
-            .collect();
+        let features: Vec<pb::Feature> = file.feature.into_iter().filter_map(|row| row.check(&mut faults)).collect();
         check_order(&features, &mut faults);
-        if faults.is_empty() {
-            Ok(Self::of(features))
-        } else {
-            Err(faults.join("\n"))
-        }
+        if faults.is_empty() { Ok(Self::of(features)) } else { Err(faults.join("\n")) }
     }
 
     fn of(features: Vec<pb::Feature>) -> Self {
@@ -87,35 +79,19 @@ impl Catalogue {
                 }))
             })
             .collect();
-        let named = groups
-            .iter()
-            .map(|group| format!("{}:{};", group.window_days, group.types.join(",")));
+        let named = groups.iter().map(|group| format!("{}:{};", group.window_days, group.types.join(",")));
         let fingerprint = fnv(named.flat_map(String::into_bytes));
         let version = fnv(features.iter().flat_map(Message::encode_to_vec)).cast_signed();
-        Self {
-            features,
-            groups,
-            group_of,
-            fingerprint,
-            version,
-        }
+        Self { features, groups, group_of, fingerprint, version }
     }
 
     /// The catalogue for a tenant whose event types have these numbers. A type that the tenant does not have has no
     /// events either.
     pub fn plan(&self, numbers: &HashMap<String, u32>) -> Plan {
-        let mut plan = Plan {
-            groups: Vec::new(),
-            fingerprint: self.fingerprint,
-            by_type: HashMap::new(),
-            of_all: Vec::new(),
-        };
+        let mut plan =
+            Plan { groups: Vec::new(), fingerprint: self.fingerprint, by_type: HashMap::new(), of_all: Vec::new() };
         for (index, group) in self.groups.iter().enumerate() {
-            let types: HashSet<u32> = group
-                .types
-                .iter()
-                .filter_map(|name| numbers.get(name).copied())
-                .collect();
+            let types: HashSet<u32> = group.types.iter().filter_map(|name| numbers.get(name).copied()).collect();
             for number in &types {
                 plan.by_type.entry(*number).or_default().push(index);
             }
@@ -123,10 +99,7 @@ impl Catalogue {
             if all {
                 plan.of_all.push(index);
             }
-            plan.groups.push(PlanGroup {
-                window_days: group.window_days,
-                types: (!all).then_some(types),
-            });
+            plan.groups.push(PlanGroup { window_days: group.window_days, types: (!all).then_some(types) });
         }
         plan
     }
@@ -135,12 +108,7 @@ impl Catalogue {
 impl Plan {
     /// The groups that an event of this type belongs to.
     pub fn groups_of(&self, event_type: u32) -> impl Iterator<Item = usize> + '_ {
-        self.by_type
-            .get(&event_type)
-            .into_iter()
-            .flatten()
-            .chain(&self.of_all)
-            .copied()
+        self.by_type.get(&event_type).into_iter().flatten().chain(&self.of_all).copied()
     }
 }
 
@@ -162,18 +130,13 @@ impl Group {
             return None;
         };
         let types: BTreeSet<String> = source.event_types.iter().cloned().collect();
-        Some(Self {
-            types: types.into_iter().collect(),
-            window_days: source.window_days,
-        })
+        Some(Self { types: types.into_iter().collect(), window_days: source.window_days })
     }
 }
 
 /// The 64-bit FNV-1a hash (Fowler, Noll, Vo): stable across builds, which the standard library's hasher is not.
 fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn check_order(features: &[pb::Feature], faults: &mut Vec<String>) {
@@ -243,23 +206,14 @@ impl Row {
         }
         let source = self.source(value_type, &mut fault);
         let (number, name, description) = (self.number, self.name, self.description);
-        (faults.len() == before).then_some(pb::Feature {
-            number,
-            name,
-            r#type: value_type.into(),
-            description,
-            source,
-        })
+        (faults.len() == before).then_some(pb::Feature { number, name, r#type: value_type.into(), description, source })
     }
 
     fn source(&self, given: ValueType, fault: &mut impl FnMut(&str)) -> Option<pb::feature::Source> {
         let (source, of_source) = match (&self.attribute, &self.holding, &self.aggregate) {
-            (Some(attribute), None, None) => (
-                pb::feature::Source::Attribute(pb::AttributeSource {
-                    attribute: attribute.clone(),
-                }),
-                given,
-            ),
+            (Some(attribute), None, None) => {
+                (pb::feature::Source::Attribute(pb::AttributeSource { attribute: attribute.clone() }), given)
+            }
             (None, Some(row), None) => row.source(fault)?,
             (None, None, Some(row)) => row.source(fault)?,
             _ => {
@@ -286,10 +240,7 @@ impl HoldingRow {
                 return None;
             }
         };
-        let source = pb::HoldingSource {
-            kind: self.kind.clone(),
-            op: op.into(),
-        };
+        let source = pb::HoldingSource { kind: self.kind.clone(), op: op.into() };
         Some((pb::feature::Source::Holding(source), value_type))
     }
 }
@@ -312,11 +263,8 @@ impl AggregateRow {
                 return None;
             }
         };
-        let source = pb::AggregateSource {
-            event_types: self.types.clone(),
-            op: op.into(),
-            window_days: self.window_days,
-        };
+        let source =
+            pb::AggregateSource { event_types: self.types.clone(), op: op.into(), window_days: self.window_days };
         Some((pb::feature::Source::Aggregate(source), value_type))
     }
 }
@@ -340,10 +288,7 @@ mod tests {
         let catalogue = Catalogue::parse(CATALOGUE).unwrap();
         let aggregates = catalogue.group_of.iter().flatten().count();
         assert!(catalogue.features.len() >= 30);
-        assert!(
-            catalogue.groups.len() < aggregates,
-            "features over the same events share one accumulator"
-        );
+        assert!(catalogue.groups.len() < aggregates, "features over the same events share one accumulator");
     }
 
     #[test]
@@ -370,10 +315,7 @@ mod tests {
 
     #[test]
     fn a_window_is_today_and_the_days_before() {
-        let group = PlanGroup {
-            window_days: 30,
-            types: None,
-        };
+        let group = PlanGroup { window_days: 30, types: None };
         assert!(group.covers(100, 100) && group.covers(71, 100));
         assert!(!group.covers(70, 100) && !group.covers(101, 100));
     }

@@ -42,11 +42,7 @@ pub async fn serve(
     let database = Database::open::<Migrator>(&config.database).await?;
     let store = Store::new(database.clone(), Arc::new(catalogue));
     tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
-    tokio::spawn(
-        store
-            .clone()
-            .roll_for_ever(Duration::from_millis(config.roll.every_millis)),
-    );
+    tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
     let parts = Parts {
         service: NAME,
         routes: Rpc::new(store.clone(), config.feed).routes(),

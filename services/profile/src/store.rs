@@ -59,18 +59,10 @@ impl Store {
     pub fn new(db: Database, catalogue: Arc<Catalogue>) -> Self {
         let ingest = {
             let (db, catalogue) = (db.clone(), catalogue.clone());
-            Writer::spawn(GROUP, move |jobs| {
-                Box::pin(ingest::apply(db.clone(), catalogue.clone(), jobs))
-            })
+            Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), catalogue.clone(), jobs)))
         };
         let (tenants, roll) = (Arc::new(Tenants::new(db.clone(), catalogue.clone())), Arc::default());
-        Self {
-            db,
-            catalogue,
-            tenants,
-            ingest,
-            roll,
-        }
+        Self { db, catalogue, tenants, ingest, roll }
     }
 
     /// The database, for what the chassis does with it.
@@ -96,13 +88,8 @@ where
     let others: Vec<E::Column> = E::Column::iter().filter(|column| !is_key(column)).collect();
     let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
     for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
-        let replace = OnConflict::columns(keys.clone())
-            .update_columns(others.clone())
-            .to_owned();
-        E::insert_many(chunk)
-            .on_conflict(replace)
-            .exec_without_returning(&**tx)
-            .await?;
+        let replace = OnConflict::columns(keys.clone()).update_columns(others.clone()).to_owned();
+        E::insert_many(chunk).on_conflict(replace).exec_without_returning(&**tx).await?;
     }
     Ok(())
 }
@@ -118,11 +105,7 @@ fn chunks<T>(rows: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
 
 /// A pattern for LIKE … ESCAPE '\' that everything below an organisation path matches.
 fn below(path: &str) -> sea_orm::sea_query::LikeExpr {
-    let path = path
-        .trim_end_matches('/')
-        .replace('\\', "\\\\")
-        .replace('_', "\\_")
-        .replace('%', "\\%");
+    let path = path.trim_end_matches('/').replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
     sea_orm::sea_query::LikeExpr::new(format!("{path}/%")).escape('\\')
 }
 
@@ -149,9 +132,7 @@ fn before<C: ColumnTrait, const N: usize>(columns: [C; N], values: [Value; N]) -
 
 /// A number in a page token. Errors: InvalidPageToken.
 fn token_number(key: &[String], place: usize) -> Result<i64> {
-    key.get(place)
-        .and_then(|text| text.parse().ok())
-        .ok_or(Error::InvalidPageToken)
+    key.get(place).and_then(|text| text.parse().ok()).ok_or(Error::InvalidPageToken)
 }
 
 /// A text in a page token. Errors: InvalidPageToken.

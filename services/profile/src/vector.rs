@@ -40,10 +40,7 @@ pub struct Inputs<'a> {
 
 /// Computes the vector.
 pub fn vector(catalogue: &Catalogue, inputs: Inputs<'_>) -> pb::Vector {
-    let mut vector = pb::Vector {
-        as_of_time: Some(clock::timestamp(inputs.now)),
-        ..Default::default()
-    };
+    let mut vector = pb::Vector { as_of_time: Some(clock::timestamp(inputs.now)), ..Default::default() };
     for (feature, group) in catalogue.features.iter().zip(&catalogue.group_of) {
         let accumulator = group.map(|index| inputs.state.groups[index]).unwrap_or_default();
         if let Some(kind) = value(feature, &inputs, &accumulator) {
@@ -99,16 +96,14 @@ fn day(text: &str) -> Option<Kind> {
 }
 
 fn holding(source: &pb::HoldingSource, holdings: &[OpenHolding]) -> Option<Kind> {
-    let mut chosen = holdings
-        .iter()
-        .filter(|holding| source.kind.is_empty() || holding.kind == source.kind);
+    let mut chosen = holdings.iter().filter(|holding| source.kind.is_empty() || holding.kind == source.kind);
     match source.op() {
         pb::HoldingOp::Unspecified => None,
         pb::HoldingOp::Has => Some(Kind::Flag(chosen.next().is_some())),
         pb::HoldingOp::Count => Some(Kind::Number(chosen.count() as f64)),
-        pb::HoldingOp::Balance => Some(Kind::Number(
-            chosen.map(|holding| i128::from(holding.balance_minor)).sum::<i128>() as f64,
-        )),
+        pb::HoldingOp::Balance => {
+            Some(Kind::Number(chosen.map(|holding| i128::from(holding.balance_minor)).sum::<i128>() as f64))
+        }
         pb::HoldingOp::Kinds => {
             let kinds: HashSet<&str> = chosen.map(|holding| holding.kind.as_str()).collect();
             Some(Kind::Number(kinds.len() as f64))
@@ -138,15 +133,7 @@ mod tests {
     use crate::feature::CATALOGUE;
 
     fn named(catalogue: &Catalogue, vector: &pb::Vector) -> HashMap<String, Kind> {
-        let name = |number| {
-            catalogue
-                .features
-                .iter()
-                .find(|f| f.number == number)
-                .unwrap()
-                .name
-                .clone()
-        };
+        let name = |number| catalogue.features.iter().find(|f| f.number == number).unwrap().name.clone();
         let values = vector.values.iter().map(|value| value.kind.clone().unwrap());
         vector.features.iter().map(|number| name(*number)).zip(values).collect()
     }
@@ -155,43 +142,20 @@ mod tests {
     fn missing_values_are_left_out_and_counts_are_zero() {
         let catalogue = Catalogue::parse(CATALOGUE).unwrap();
         let plan = catalogue.plan(&HashMap::new());
-        let mut customer = pb::Customer {
-            r#type: pb::CustomerType::Retail.into(),
-            ..Default::default()
-        };
-        let number = |number| Value {
-            kind: Some(Kind::Number(number)),
-        };
-        customer
-            .attributes
-            .insert("average_salary".to_owned(), number(f64::NAN));
+        let mut customer = pb::Customer { r#type: pb::CustomerType::Retail.into(), ..Default::default() };
+        let number = |number| Value { kind: Some(Kind::Number(number)) };
+        customer.attributes.insert("average_salary".to_owned(), number(f64::NAN));
         customer.attributes.insert("gender".to_owned(), number(1.0));
-        let holdings = [OpenHolding {
-            kind: "card".to_owned(),
-            balance_minor: 5,
-        }];
+        let holdings = [OpenHolding { kind: "card".to_owned(), balance_minor: 5 }];
         let state = State::empty(&plan, 1);
         let now = clock::from_micros(0);
-        let inputs = Inputs {
-            customer: &customer,
-            holdings: &holdings,
-            state: &state,
-            tags: Vec::new(),
-            now,
-        };
+        let inputs = Inputs { customer: &customer, holdings: &holdings, state: &state, tags: Vec::new(), now };
         let values = named(&catalogue, &vector(&catalogue, inputs));
         assert_eq!(values["customer_type"], Kind::Text("retail".to_owned()));
         assert_eq!(values["txn_count_30d"], Kind::Number(0.0));
         assert_eq!(values["has_card"], Kind::Flag(true));
         assert_eq!(values["has_loan"], Kind::Flag(false));
-        for absent in [
-            "average_salary",
-            "gender",
-            "risk_level",
-            "outflow_max_30d",
-            "last_event_day",
-            "open_day",
-        ] {
+        for absent in ["average_salary", "gender", "risk_level", "outflow_max_30d", "last_event_day", "open_day"] {
             assert!(!values.contains_key(absent), "{absent}");
         }
     }

@@ -74,17 +74,8 @@ pub struct Accumulator {
 impl Day {
     /// Adds one event.
     pub fn add(&mut self, event_type: u32, amount: i64) {
-        let one = Metric {
-            event_type,
-            count: 1,
-            sum: amount,
-            min: amount,
-            max: amount,
-        };
-        match self
-            .metrics
-            .binary_search_by_key(&event_type, |metric| metric.event_type)
-        {
+        let one = Metric { event_type, count: 1, sum: amount, min: amount, max: amount };
+        match self.metrics.binary_search_by_key(&event_type, |metric| metric.event_type) {
             Err(place) => self.metrics.insert(place, one),
             Ok(place) => {
                 let metric = &mut self.metrics[place];
@@ -101,11 +92,7 @@ impl State {
     /// The state of a customer without events.
     pub fn empty(plan: &Plan, today: i32) -> Self {
         let groups = vec![Accumulator::default(); plan.groups.len()];
-        Self {
-            today,
-            fingerprint: plan.fingerprint,
-            groups,
-        }
+        Self { today, fingerprint: plan.fingerprint, groups }
     }
 
     /// Whether the accumulators stand for today and this plan as they are.
@@ -116,12 +103,7 @@ impl State {
     /// The first day whose row [`State::roll`] needs; none = all rows ever.
     pub fn rows_from(&self, plan: &Plan, today: i32) -> Option<i32> {
         let forward = self.fingerprint == plan.fingerprint && today >= self.today;
-        let longest = plan
-            .groups
-            .iter()
-            .map(|group| group.window_days as i32)
-            .max()
-            .unwrap_or(0);
+        let longest = plan.groups.iter().map(|group| group.window_days as i32).max().unwrap_or(0);
         forward.then(|| (self.today + 1).min(today - longest + 1))
     }
 
@@ -135,10 +117,7 @@ impl State {
             if ever {
                 next.groups[index] = self.groups[index];
             }
-            for (day, row) in rows
-                .iter()
-                .filter(|(day, _)| group.covers(*day, today) && !(ever && *day <= seen))
-            {
+            for (day, row) in rows.iter().filter(|(day, _)| group.covers(*day, today) && !(ever && *day <= seen)) {
                 let metrics = row.metrics.iter().filter(|metric| group.has(metric.event_type));
                 next.groups[index].add_day(*day, metrics);
             }
@@ -153,13 +132,7 @@ impl State {
             let group = &plan.groups[index];
             if group.covers(day, self.today) {
                 let new_day = !row.metrics.iter().any(|metric| group.has(metric.event_type));
-                let one = Metric {
-                    event_type,
-                    count: 1,
-                    sum: amount,
-                    min: amount,
-                    max: amount,
-                };
+                let one = Metric { event_type, count: 1, sum: amount, min: amount, max: amount };
                 self.groups[index].add(day, &one, new_day);
             }
         }
@@ -196,10 +169,7 @@ mod tests {
 
     impl Draw {
         fn below(&mut self, bound: u64) -> u64 {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % bound
         }
     }
@@ -213,11 +183,7 @@ mod tests {
     }
 
     fn from_scratch(plan: &Plan, rows: &Rows, today: i32) -> State {
-        let mut state = State {
-            today: i32::MAX,
-            fingerprint: 0,
-            groups: Vec::new(),
-        };
+        let mut state = State { today: i32::MAX, fingerprint: 0, groups: Vec::new() };
         let all: Vec<_> = rows.iter().map(|(day, row)| (*day, row.clone())).collect();
         state.roll(plan, today, &all);
         state
@@ -257,13 +223,7 @@ mod tests {
         let (plan, today) = (plan(), 10_000);
         let mut draw = Draw(7);
         let mut events: Vec<(i32, u32, i64)> = (0..300)
-            .map(|_| {
-                (
-                    today - draw.below(500) as i32,
-                    draw.below(5) as u32 + 1,
-                    draw.below(9_999) as i64,
-                )
-            })
+            .map(|_| (today - draw.below(500) as i32, draw.below(5) as u32 + 1, draw.below(9_999) as i64))
             .collect();
         let mut states = Vec::new();
         for _ in 0..5 {
@@ -299,15 +259,6 @@ mod tests {
             day.add(event_type, amount);
         }
         assert_eq!(Day::decode(day.encode_to_vec().as_slice()).unwrap(), day);
-        assert_eq!(
-            day.metrics[1],
-            Metric {
-                event_type: 3,
-                count: 2,
-                sum: 4,
-                min: -5,
-                max: 9
-            }
-        );
+        assert_eq!(day.metrics[1], Metric { event_type: 3, count: 2, sum: 4, min: -5, max: 9 });
     }
 }

@@ -61,11 +61,7 @@ impl Catalogue {
     pub fn replace(&mut self, features: &[profile::Feature]) {
         let mut features: Vec<Feature> = features.iter().filter_map(|feature| self.adopt(feature)).collect();
         features.sort_by_key(|feature| feature.number);
-        self.by_name = features
-            .iter()
-            .enumerate()
-            .map(|(at, feature)| (feature.name.clone(), at))
-            .collect();
+        self.by_name = features.iter().enumerate().map(|(at, feature)| (feature.name.clone(), at)).collect();
         self.features = features;
     }
 
@@ -106,11 +102,7 @@ impl Catalogue {
             Some(column) if column.kind == kind => *column,
             _ => self.add_column(feature.number, kind),
         };
-        Some(Feature {
-            number: feature.number,
-            name: feature.name.clone(),
-            column,
-        })
+        Some(Feature { number: feature.number, name: feature.name.clone(), column })
     }
 
     fn add_column(&mut self, number: u32, kind: Kind) -> Column {
@@ -152,12 +144,7 @@ mod tests {
     use super::*;
 
     fn feature(number: u32, name: &str, r#type: ValueType) -> profile::Feature {
-        profile::Feature {
-            number,
-            name: name.into(),
-            r#type: r#type.into(),
-            ..Default::default()
-        }
+        profile::Feature { number, name: name.into(), r#type: r#type.into(), ..Default::default() }
     }
 
     #[test]
@@ -168,32 +155,10 @@ mod tests {
             feature(7, "balance_total", ValueType::Number),
             feature(8, "city", ValueType::Text),
         ]);
-        assert_eq!(
-            catalogue.column(7),
-            Some(Column {
-                kind: Kind::Number,
-                slot: 0
-            })
-        );
-        assert_eq!(
-            catalogue.column(9),
-            Some(Column {
-                kind: Kind::Number,
-                slot: 1
-            })
-        );
-        assert_eq!(
-            catalogue.column(8),
-            Some(Column {
-                kind: Kind::Text,
-                slot: 0
-            })
-        );
-        let names: Vec<_> = catalogue
-            .features()
-            .iter()
-            .map(|feature| feature.name.as_str())
-            .collect();
+        assert_eq!(catalogue.column(7), Some(Column { kind: Kind::Number, slot: 0 }));
+        assert_eq!(catalogue.column(9), Some(Column { kind: Kind::Number, slot: 1 }));
+        assert_eq!(catalogue.column(8), Some(Column { kind: Kind::Text, slot: 0 }));
+        let names: Vec<_> = catalogue.features().iter().map(|feature| feature.name.as_str()).collect();
         assert_eq!(names, ["balance_total", "city", "txn_count_30d"]);
     }
 

@@ -65,21 +65,14 @@ impl Model {
         Self {
             means: clustering.means.clone(),
             deviations: clustering.standard_deviations.clone(),
-            centres: clustering
-                .clusters
-                .iter()
-                .map(|cluster| cluster.standardised_means.clone())
-                .collect(),
+            centres: clustering.clusters.iter().map(|cluster| cluster.standardised_means.clone()).collect(),
         }
     }
 
     /// The cluster of a row; `None` if a value is missing (NaN).
     pub fn cluster(&self, values: impl Iterator<Item = f64>) -> Option<usize> {
         let figures = self.means.iter().zip(&self.deviations);
-        let scaled: Vec<f64> = values
-            .zip(figures)
-            .map(|(value, (mean, sd))| scale(value, *mean, *sd))
-            .collect();
+        let scaled: Vec<f64> = values.zip(figures).map(|(value, (mean, sd))| scale(value, *mean, *sd)).collect();
         if scaled.iter().any(|value| value.is_nan()) {
             return None;
         }
@@ -102,11 +95,7 @@ fn standardise(rows: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>) {
 }
 
 fn scale(value: f64, mean: f64, deviation: f64) -> f64 {
-    if value.is_nan() || deviation > 0.0 {
-        (value - mean) / deviation
-    } else {
-        0.0
-    }
+    if value.is_nan() || deviation > 0.0 { (value - mean) / deviation } else { 0.0 }
 }
 
 fn assign(rows: &Array2<f64>, centres: &[Vec<f64>]) -> Vec<usize> {
@@ -114,10 +103,7 @@ fn assign(rows: &Array2<f64>, centres: &[Vec<f64>]) -> Vec<usize> {
         Some(row) => nearest(row, centres),
         None => nearest(&row.to_vec(), centres),
     };
-    rows.rows()
-        .into_iter()
-        .map(|row| of(row).map_or(0, |(number, _)| number))
-        .collect()
+    rows.rows().into_iter().map(|row| of(row).map_or(0, |(number, _)| number)).collect()
 }
 
 /// The nearest centre and the squared distance to it; of two as near, the one before.
@@ -127,10 +113,7 @@ fn nearest(row: &[f64], centres: &[Vec<f64>]) -> Option<(usize, f64)> {
 }
 
 fn squared_distance(left: &[f64], right: &[f64]) -> f64 {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| (left - right) * (left - right))
-        .sum()
+    left.iter().zip(right).map(|(left, right)| (left - right) * (left - right)).sum()
 }
 
 /// Moves each centre to the mean of its rows; one without rows stays.
@@ -139,10 +122,7 @@ fn recentre(rows: &Array2<f64>, assignment: &[usize], centres: &mut [Vec<f64>]) 
     let mut sizes = vec![0u64; centres.len()];
     for (row, cluster) in rows.rows().into_iter().zip(assignment) {
         sizes[*cluster] += 1;
-        sums[*cluster]
-            .iter_mut()
-            .zip(row)
-            .for_each(|(sum, value)| *sum += value);
+        sums[*cluster].iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
     for ((centre, sum), size) in centres.iter_mut().zip(sums).zip(sizes).filter(|(_, size)| *size > 0) {
         *centre = sum.into_iter().map(|sum| sum / size as f64).collect();
@@ -167,11 +147,7 @@ fn largest_first(
     Clusters {
         assignment: assignment.iter().map(|old| number[*old]).collect(),
         sizes: order.iter().map(|old| sizes[*old]).collect(),
-        model: Model {
-            means,
-            deviations,
-            centres: order.iter().map(|old| centres[*old].clone()).collect(),
-        },
+        model: Model { means, deviations, centres: order.iter().map(|old| centres[*old].clone()).collect() },
         inertia,
     }
 }
@@ -183,24 +159,15 @@ mod tests {
     /// Three groups of 30, 20 and 10 on a line, and a constant.
     fn groups() -> Array2<f64> {
         let spread = |centre: f64, count: u32| (0..count).map(move |i| centre + f64::from(i % 5) * 0.01);
-        let values: Vec<f64> = spread(10.0, 20)
-            .chain(spread(0.0, 30))
-            .chain(spread(50.0, 10))
-            .collect();
-        Array2::from_shape_fn(
-            (values.len(), 2),
-            |(row, column)| if column == 0 { values[row] } else { 7.0 },
-        )
+        let values: Vec<f64> = spread(10.0, 20).chain(spread(0.0, 30)).chain(spread(50.0, 10)).collect();
+        Array2::from_shape_fn((values.len(), 2), |(row, column)| if column == 0 { values[row] } else { 7.0 })
     }
 
     #[test]
     fn groups_are_found_largest_first() {
         let found = find_clusters(groups(), 3, 1).unwrap();
         assert_eq!(found.sizes, [30, 20, 10]);
-        assert_eq!(
-            (found.assignment[0], found.assignment[20], found.assignment[59]),
-            (1, 0, 2)
-        );
+        assert_eq!((found.assignment[0], found.assignment[20], found.assignment[59]), (1, 0, 2));
         assert_eq!(found.model.deviations[1], 0.0);
         assert!(found.model.centres.iter().all(|centre| centre[1] == 0.0));
         assert!(found.inertia < 1e-6);
@@ -208,10 +175,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_finds_the_same_clusters() {
-        assert_eq!(
-            find_clusters(groups(), 4, 9).unwrap(),
-            find_clusters(groups(), 4, 9).unwrap()
-        );
+        assert_eq!(find_clusters(groups(), 4, 9).unwrap(), find_clusters(groups(), 4, 9).unwrap());
     }
 
     #[test]

@@ -28,14 +28,8 @@ pub fn find_clustering(asked: pb::Clustering, work: &Work) -> Result<(pb::Cluste
     let (ordinals, matrix) = matrix(work);
     let k = usize::try_from(asked.k).unwrap_or_default();
     if ordinals.len() < k {
-        let state = format!(
-            "wider than its {} customers who have all of the features",
-            ordinals.len()
-        );
-        return Err(Error::WrongState {
-            what: "clustering",
-            state,
-        });
+        let state = format!("wider than its {} customers who have all of the features", ordinals.len());
+        return Err(Error::WrongState { what: "clustering", state });
     }
     let clusters =
         find_clusters(matrix, k, asked.seed).map_err(|error| Error::Internal(format!("k-means: {error}")))?;
@@ -59,10 +53,7 @@ fn matrix(work: &Work) -> (Vec<u32>, Array2<f64>) {
         }
     }
     let shape = (ordinals.len(), work.slots.len());
-    (
-        ordinals,
-        Array2::from_shape_vec(shape, values).expect("each ordinal added a value a slot"),
-    )
+    (ordinals, Array2::from_shape_vec(shape, values).expect("each ordinal added a value a slot"))
 }
 
 fn memberships(id: &str, ordinals: &[u32], clusters: &Clusters) -> Vec<(String, RoaringBitmap)> {
@@ -70,11 +61,7 @@ fn memberships(id: &str, ordinals: &[u32], clusters: &Clusters) -> Vec<(String, 
     for (ordinal, cluster) in ordinals.iter().zip(&clusters.assignment) {
         bitmaps[*cluster].insert(*ordinal);
     }
-    bitmaps
-        .into_iter()
-        .enumerate()
-        .map(|(number, bitmap)| (format!("{id}/{number}"), bitmap))
-        .collect()
+    bitmaps.into_iter().enumerate().map(|(number, bitmap)| (format!("{id}/{number}"), bitmap)).collect()
 }
 
 fn described(asked: pb::Clustering, clusters: Clusters, population: i64) -> pb::Clustering {

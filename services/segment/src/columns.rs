@@ -82,12 +82,7 @@ impl Columns {
         let chunk = Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]);
         chunk.widen(catalogue);
         self.population += u32::from(chunk.is_absent(at));
-        chunk.set_customer(
-            at,
-            customer,
-            names.paths.intern(customer.owner_path),
-            names.tag_set(&vector.tags),
-        );
+        chunk.set_customer(at, customer, names.paths.intern(customer.owner_path), names.tag_set(&vector.tags));
         chunk.clear(at);
         for (number, value) in vector.features.iter().zip(&vector.values) {
             if let Some(column) = catalogue.column(*number) {
@@ -107,12 +102,7 @@ impl Columns {
     /// The row of a customer, read on this business day.
     pub fn row(&self, customer_id: &str, today: Day) -> Option<Row<'_>> {
         let ordinal = self.ordinal(customer_id)? as usize;
-        Some(Row {
-            chunk: &self.chunks[ordinal / ROWS],
-            names: &self.names,
-            at: ordinal % ROWS,
-            today: today.0,
-        })
+        Some(Row { chunk: &self.chunks[ordinal / ROWS], names: &self.names, at: ordinal % ROWS, today: today.0 })
     }
 
     /// What the codes mean, to add names that rules speak of.
@@ -122,11 +112,7 @@ impl Columns {
 
     /// All rows as they stand; cheap.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            chunks: self.chunks.clone(),
-            names: self.names.clone(),
-            population: self.population,
-        }
+        Snapshot { chunks: self.chunks.clone(), names: self.names.clone(), population: self.population }
     }
 
     /// Bytes held on the heap.
@@ -139,16 +125,9 @@ impl Snapshot {
     /// Every customer's ordinal and row, ascending, read on this business day.
     pub fn rows(&self, today: Day) -> impl Iterator<Item = (u32, Row<'_>)> {
         self.chunks.iter().enumerate().flat_map(move |(block, chunk)| {
-            let row = move |at| Row {
-                chunk,
-                names: &self.names,
-                at,
-                today: today.0,
-            };
+            let row = move |at| Row { chunk, names: &self.names, at, today: today.0 };
             let ordinal = move |at| (block * ROWS + at) as u32;
-            (0..chunk.len())
-                .filter(|at| !chunk.is_absent(*at))
-                .map(move |at| (ordinal(at), row(at)))
+            (0..chunk.len()).filter(|at| !chunk.is_absent(*at)).map(move |at| (ordinal(at), row(at)))
         })
     }
 
@@ -192,19 +171,13 @@ impl<'a> Row<'a> {
 
     /// Whether the customer has this tag.
     pub fn has_tag(&self, tag: u32) -> bool {
-        self.names
-            .tags_of(self.chunk.tag_set(self.at))
-            .binary_search(&tag)
-            .is_ok()
+        self.names.tags_of(self.chunk.tag_set(self.at)).binary_search(&tag).is_ok()
     }
 
     /// The customer's tags, ascending.
     pub fn tags(&self) -> Vec<String> {
         let tags = self.names.tags_of(self.chunk.tag_set(self.at));
-        let mut tags: Vec<_> = tags
-            .iter()
-            .map(|tag| self.names.tags.spelling(*tag).to_owned())
-            .collect();
+        let mut tags: Vec<_> = tags.iter().map(|tag| self.names.tags.spelling(*tag).to_owned()).collect();
         tags.sort_unstable();
         tags
     }
@@ -217,9 +190,7 @@ impl<'a> Row<'a> {
     /// A value as the contract writes it; nothing set = missing.
     pub fn value(&self, column: Column) -> Value {
         let kind = match column.kind {
-            Kind::Number => Some(self.number(column.slot))
-                .filter(|n| !n.is_nan())
-                .map(value::Kind::Number),
+            Kind::Number => Some(self.number(column.slot)).filter(|n| !n.is_nan()).map(value::Kind::Number),
             Kind::Text => Some(self.text(column.slot))
                 .filter(|code| *code != MISSING_TEXT)
                 .map(|code| value::Kind::Text(self.spelling(code).to_owned())),
@@ -236,12 +207,7 @@ impl<'a> Row<'a> {
 
 fn customer_at<'a>(chunk: &'a Chunk, names: &'a Names, at: usize) -> Customer<'a> {
     let (customer_id, customer_key) = chunk.ids(at);
-    Customer {
-        customer_id,
-        customer_key,
-        owner_path: names.paths.spelling(chunk.path(at)),
-        as_of: chunk.as_of(at),
-    }
+    Customer { customer_id, customer_key, owner_path: names.paths.spelling(chunk.path(at)), as_of: chunk.as_of(at) }
 }
 
 fn set(chunk: &mut Chunk, names: &mut Names, at: usize, column: Column, value: &Value) {
@@ -282,33 +248,16 @@ mod tests {
     }
 
     fn customer(customer_id: &str) -> Customer<'_> {
-        Customer {
-            customer_id,
-            customer_key: "key",
-            owner_path: "/hq",
-            as_of: 5,
-        }
+        Customer { customer_id, customer_key: "key", owner_path: "/hq", as_of: 5 }
     }
 
     fn vector(values: Vec<(u32, value::Kind)>) -> profile::Vector {
-        let (features, values) = values
-            .into_iter()
-            .map(|(n, kind)| (n, Value { kind: Some(kind) }))
-            .unzip();
-        profile::Vector {
-            features,
-            values,
-            tags: vec!["vip".into(), "new".into()],
-            as_of_time: None,
-        }
+        let (features, values) = values.into_iter().map(|(n, kind)| (n, Value { kind: Some(kind) })).unzip();
+        profile::Vector { features, values, tags: vec!["vip".into(), "new".into()], as_of_time: None }
     }
 
     fn all(row: Row<'_>) -> Vec<Option<value::Kind>> {
-        catalogue()
-            .features()
-            .iter()
-            .map(|feature| row.value(feature.column).kind)
-            .collect()
+        catalogue().features().iter().map(|feature| row.value(feature.column).kind).collect()
     }
 
     #[test]
@@ -332,46 +281,20 @@ mod tests {
     #[test]
     fn what_a_newer_vector_lacks_is_missing() {
         let (mut columns, catalogue) = (Columns::default(), catalogue());
-        columns.put(
-            &catalogue,
-            0,
-            customer("c1"),
-            &vector(vec![(1, value::Kind::Number(1.0))]),
-        );
-        columns.put(
-            &catalogue,
-            0,
-            customer("c1"),
-            &vector(vec![(1, value::Kind::Number(f64::NAN))]),
-        );
-        assert_eq!(
-            all(columns.row("c1", Day(0)).expect("it was put")),
-            [None, None, None, None]
-        );
+        columns.put(&catalogue, 0, customer("c1"), &vector(vec![(1, value::Kind::Number(1.0))]));
+        columns.put(&catalogue, 0, customer("c1"), &vector(vec![(1, value::Kind::Number(f64::NAN))]));
+        assert_eq!(all(columns.row("c1", Day(0)).expect("it was put")), [None, None, None, None]);
         assert_eq!(columns.snapshot().population, 1);
     }
 
     #[test]
     fn a_snapshot_does_not_see_what_is_written_after_it() {
         let (mut columns, catalogue) = (Columns::default(), catalogue());
-        columns.put(
-            &catalogue,
-            0,
-            customer("c1"),
-            &vector(vec![(1, value::Kind::Number(1.0))]),
-        );
+        columns.put(&catalogue, 0, customer("c1"), &vector(vec![(1, value::Kind::Number(1.0))]));
         let snapshot = columns.snapshot();
-        columns.put(
-            &catalogue,
-            0,
-            customer("c1"),
-            &vector(vec![(1, value::Kind::Number(2.0))]),
-        );
+        columns.put(&catalogue, 0, customer("c1"), &vector(vec![(1, value::Kind::Number(2.0))]));
         columns.put(&catalogue, 1, customer("c2"), &vector(vec![]));
-        assert_eq!(
-            snapshot.rows(Day(0)).map(|(_, row)| row.number(0)).collect::<Vec<_>>(),
-            [1.0]
-        );
+        assert_eq!(snapshot.rows(Day(0)).map(|(_, row)| row.number(0)).collect::<Vec<_>>(), [1.0]);
         assert_eq!(columns.row("c1", Day(0)).map(|row| row.number(0)), Some(2.0));
     }
 
@@ -410,22 +333,12 @@ mod tests {
         let (mut columns, catalogue) = (Columns::default(), Catalogue::of(&features));
         let vector = profile::Vector {
             features: (1..=36).collect(),
-            values: vec![
-                Value {
-                    kind: Some(value::Kind::Number(1.0))
-                };
-                36
-            ],
+            values: vec![Value { kind: Some(value::Kind::Number(1.0)) }; 36],
             ..Default::default()
         };
         for ordinal in 0..20 * ROWS as u32 {
             let (id, key) = (format!("{ordinal:010}"), format!("{ordinal:032x}"));
-            let customer = Customer {
-                customer_id: &id,
-                customer_key: &key,
-                owner_path: "/hq/east",
-                as_of: 0,
-            };
+            let customer = Customer { customer_id: &id, customer_key: &key, owner_path: "/hq/east", as_of: 0 };
             columns.put(&catalogue, ordinal, customer, &vector);
         }
         let each = columns.bytes() / (20 * ROWS);

@@ -51,9 +51,7 @@ pub fn create_segment_set(tenant: &str, request: pb::CreateSegmentSetRequest) ->
     let request_id = faults.id("request_id", &request.request_id);
     let set = faults.required("segment_set", request.segment_set).unwrap_or_default();
     let (model, parts) = segment_set_model(&mut faults, tenant, request_id, &set);
-    faults
-        .finish()
-        .map(|()| (segment_set::Model { revision: 1, ..model }, parts))
+    faults.finish().map(|()| (segment_set::Model { revision: 1, ..model }, parts))
 }
 
 /// Reads the set to be changed.
@@ -119,16 +117,8 @@ pub fn create_clustering(request: pb::CreateClusteringRequest) -> Result<NewClus
         faults.add("clustering.features", format!("must be 1 to {MAX_CLUSTERED}"));
     }
     let mut seen = HashSet::new();
-    for (at, feature) in asked
-        .features
-        .iter()
-        .enumerate()
-        .filter(|(_, feature)| !seen.insert(feature.as_str()))
-    {
-        faults.add(
-            format!("clustering.features[{at}]"),
-            format!("{feature} is named twice"),
-        );
+    for (at, feature) in asked.features.iter().enumerate().filter(|(_, feature)| !seen.insert(feature.as_str())) {
+        faults.add(format!("clustering.features[{at}]"), format!("{feature} is named twice"));
     }
     if !(2..=64).contains(&asked.k) {
         faults.add("clustering.k", "must be 2 to 64");
@@ -164,21 +154,12 @@ pub fn rule_faults(field: &str, faults: Vec<Fault>) -> Vec<FieldFault> {
         true => fault.description,
         false => format!("{} (at: {})", fault.description, fault.part),
     };
-    faults
-        .into_iter()
-        .map(|fault| FieldFault {
-            field: field.to_owned(),
-            description: describe(fault),
-        })
-        .collect()
+    faults.into_iter().map(|fault| FieldFault { field: field.to_owned(), description: describe(fault) }).collect()
 }
 
 /// A rule's fault as CheckRule answers it.
 pub fn rule_fault(fault: Fault) -> pb::RuleFault {
-    pb::RuleFault {
-        description: fault.description,
-        part: fault.part,
-    }
+    pb::RuleFault { description: fault.description, part: fault.part }
 }
 
 /// A segment with its newest build.
@@ -214,18 +195,10 @@ pub fn segment_set((set, parts): Whole, builds: &[Build]) -> pb::SegmentSet {
 pub fn set_build(builds: &[Build], order: &[&str]) -> pb::SetBuild {
     let part_of = |build: &Build| build.membership.rsplit('/').next().unwrap_or_default().to_owned();
     let place = |part: &str| order.iter().position(|id| *id == part).unwrap_or(order.len());
-    let mut parts: Vec<pb::PartBuild> = builds
-        .iter()
-        .map(|each| pb::PartBuild {
-            part_id: part_of(each),
-            build: Some(build(each)),
-        })
-        .collect();
+    let mut parts: Vec<pb::PartBuild> =
+        builds.iter().map(|each| pb::PartBuild { part_id: part_of(each), build: Some(build(each)) }).collect();
     parts.sort_by_key(|part| (part.part_id == OTHER, place(&part.part_id)));
-    pb::SetBuild {
-        version: builds.first().map_or(0, |build| build.version),
-        parts,
-    }
+    pb::SetBuild { version: builds.first().map_or(0, |build| build.version), parts }
 }
 
 /// One version of a membership.

@@ -100,9 +100,7 @@ async fn apply_vectors(
     let (mut rows, messages): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     vectors::put_vectors(tx, name, &mut rows).await?;
     let tenant = memory.tenant(name);
-    rows.iter()
-        .zip(messages)
-        .try_for_each(|(row, vector)| tenant.put(row, vector))
+    rows.iter().zip(messages).try_for_each(|(row, vector)| tenant.put(row, vector))
 }
 
 fn read(response: &profile::WatchProfilesResponse) -> Option<(&Header, &Change)> {
@@ -127,11 +125,7 @@ fn row(header: &Header, vector: &profile::Vector) -> vector::Model {
         customer_key: header.customer_key.clone(),
         owner_path: header.owner_path.clone(),
         ordinal: -1,
-        as_of: vector
-            .as_of_time
-            .as_ref()
-            .and_then(clock::datetime)
-            .map_or(0, clock::micros),
+        as_of: vector.as_of_time.as_ref().and_then(clock::datetime).map_or(0, clock::micros),
         position: header.cursor.clone(),
         format: 0,
         key_id: String::new(),

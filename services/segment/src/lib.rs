@@ -48,27 +48,11 @@ pub async fn serve(
     let memory = Memory::load(&store).await?;
     let status = Status::new(feed::FEED);
     let profile = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;
-    tokio::spawn(feed::follow(
-        store.clone(),
-        memory.clone(),
-        profile,
-        keys.clone(),
-        status.clone(),
-    ));
+    tokio::spawn(feed::follow(store.clone(), memory.clone(), profile, keys.clone(), status.clone()));
     let pause = Duration::from_millis(config.definitions.refresh_millis);
     tokio::spawn(refresh(store.clone(), memory.clone(), pause));
-    let rpc = Rpc {
-        store: store.clone(),
-        memory: memory.clone(),
-        status,
-    };
-    let parts = Parts {
-        service: NAME,
-        routes: rpc.routes(),
-        keys,
-        owners: Arc::new(memory),
-        names: rpc::NAMES,
-    };
+    let rpc = Rpc { store: store.clone(), memory: memory.clone(), status };
+    let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(memory), names: rpc::NAMES };
     let closing = async {
         shutdown.await;
         store.close();

@@ -31,16 +31,9 @@ enum By {
     /// Customers for whom the rule holds. `None`: the rule no longer fits the catalogue, so nobody.
     Rule(Option<Rule>),
     /// Membership names and rules in order; the first that holds takes the customer, else the last name.
-    Parts {
-        parts: Vec<(String, Option<Rule>)>,
-        other: String,
-    },
+    Parts { parts: Vec<(String, Option<Rule>)>, other: String },
     /// Membership names by number, the slots of the features, and the centres.
-    Centres {
-        names: Vec<String>,
-        slots: Vec<Option<usize>>,
-        model: Model,
-    },
+    Centres { names: Vec<String>, slots: Vec<Option<usize>>, model: Model },
 }
 
 /// Rules parsed before the lock is taken, since that is the slow part.
@@ -53,17 +46,9 @@ pub struct Draft {
 impl Draft {
     /// Parses all rules.
     pub fn new(definitions: Definitions) -> Self {
-        let segments = definitions
-            .segments
-            .iter()
-            .map(|segment| Parsed::new(&segment.rule))
-            .collect();
+        let segments = definitions.segments.iter().map(|segment| Parsed::new(&segment.rule)).collect();
         let parts = definitions.parts.iter().map(|part| Parsed::new(&part.rule)).collect();
-        Self {
-            definitions,
-            segments,
-            parts,
-        }
+        Self { definitions, segments, parts }
     }
 
     /// The revision of the definitions.
@@ -74,37 +59,18 @@ impl Draft {
     /// Compiles all rules against a catalogue.
     pub fn compile(&self, catalogue: &Catalogue, names: &mut Names) -> Live {
         let mut compile = |parsed: &Result<Parsed, Vec<Fault>>| {
-            parsed
-                .as_ref()
-                .ok()
-                .and_then(|parsed| Rule::check(parsed, catalogue, names).ok())
+            parsed.as_ref().ok().and_then(|parsed| Rule::check(parsed, catalogue, names).ok())
         };
         let mut groups = Vec::new();
         for (segment, parsed) in self.definitions.segments.iter().zip(&self.segments) {
-            groups.push(Group {
-                id: segment.segment_id.clone(),
-                by: By::Rule(compile(parsed)),
-            });
+            groups.push(Group { id: segment.segment_id.clone(), by: By::Rule(compile(parsed)) });
         }
         for (part, parsed) in self.definitions.parts.iter().zip(&self.parts) {
             let id = &part.segment_set_id;
-            if groups
-                .last()
-                .is_none_or(|group| group.id != *id || matches!(group.by, By::Rule(_)))
-            {
-                groups.push(Group {
-                    id: id.clone(),
-                    by: By::Parts {
-                        parts: Vec::new(),
-                        other: name(id, OTHER),
-                    },
-                });
+            if groups.last().is_none_or(|group| group.id != *id || matches!(group.by, By::Rule(_))) {
+                groups.push(Group { id: id.clone(), by: By::Parts { parts: Vec::new(), other: name(id, OTHER) } });
             }
-            if let Some(Group {
-                by: By::Parts { parts, .. },
-                ..
-            }) = groups.last_mut()
-            {
+            if let Some(Group { by: By::Parts { parts, .. }, .. }) = groups.last_mut() {
                 parts.push((name(id, &part.part_id), compile(parsed)));
             }
         }
@@ -113,31 +79,21 @@ impl Draft {
                 groups.push(Group::of_clustering(&clustering, catalogue));
             }
         }
-        Live {
-            revision: self.definitions.revision,
-            groups,
-        }
+        Live { revision: self.definitions.revision, groups }
     }
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self {
-            revision: -1,
-            groups: Vec::new(),
-        }
+        Self { revision: -1, groups: Vec::new() }
     }
 }
 
 impl Live {
     /// The memberships that hold for a row, ascending.
     pub fn memberships(&self, row: &Row<'_>) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .groups
-            .iter()
-            .filter_map(|group| group.membership(row))
-            .map(Into::into)
-            .collect();
+        let mut names: Vec<String> =
+            self.groups.iter().filter_map(|group| group.membership(row)).map(Into::into).collect();
         names.sort_unstable();
         names
     }
@@ -151,10 +107,7 @@ impl Live {
 
     /// Who belongs to each membership of a segment or a set, in the order of its parts; `None` if it is not live.
     pub fn members(&self, id: &str, rows: &Snapshot, today: Day) -> Option<Vec<(String, RoaringBitmap)>> {
-        self.groups
-            .iter()
-            .find(|group| group.id == id)
-            .map(|group| group.members(rows, today))
+        self.groups.iter().find(|group| group.id == id).map(|group| group.members(rows, today))
     }
 }
 
@@ -165,20 +118,9 @@ impl Group {
             (column.kind == Kind::Number).then_some(column.slot)
         };
         let id = clustering.clustering_id.clone();
-        let names = clustering
-            .clusters
-            .iter()
-            .map(|cluster| name(&id, &cluster.number.to_string()))
-            .collect();
+        let names = clustering.clusters.iter().map(|cluster| name(&id, &cluster.number.to_string())).collect();
         let slots = clustering.features.iter().map(slot).collect();
-        Self {
-            id,
-            by: By::Centres {
-                names,
-                slots,
-                model: Model::of(clustering),
-            },
-        }
+        Self { id, by: By::Centres { names, slots, model: Model::of(clustering) } }
     }
 
     fn membership(&self, row: &Row<'_>) -> Option<&str> {
@@ -214,12 +156,7 @@ impl Group {
     fn place(&self, row: &Row<'_>) -> Option<usize> {
         match &self.by {
             By::Rule(rule) => holds(rule, row).then_some(0),
-            By::Parts { parts, .. } => Some(
-                parts
-                    .iter()
-                    .position(|(_, rule)| holds(rule, row))
-                    .unwrap_or(parts.len()),
-            ),
+            By::Parts { parts, .. } => Some(parts.iter().position(|(_, rule)| holds(rule, row)).unwrap_or(parts.len())),
             By::Centres { slots, model, .. } => {
                 model.cluster(slots.iter().map(|slot| slot.map_or(f64::NAN, |slot| row.number(slot))))
             }

@@ -45,16 +45,8 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let time = TenantTime {
-            clock: Clock::System,
-            zone: chrono_tz::Asia::Shanghai,
-        };
-        Self {
-            catalogue: Catalogue::default(),
-            columns: Columns::default(),
-            time,
-            live: Arc::default(),
-        }
+        let time = TenantTime { clock: Clock::System, zone: chrono_tz::Asia::Shanghai };
+        Self { catalogue: Catalogue::default(), columns: Columns::default(), time, live: Arc::default() }
     }
 }
 
@@ -72,12 +64,7 @@ impl Memory {
     pub fn tenant(&self, name: &str) -> Arc<Tenant> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         known.unwrap_or_else(|| {
-            self.0
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(name.to_owned())
-                .or_default()
-                .clone()
+            self.0.write().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
         })
     }
 
@@ -107,8 +94,7 @@ impl Memory {
             let page = store::vector::page_of_vectors(store, &row.tenant, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.ordinal;
-            page.iter()
-                .try_for_each(|row| tenant.put(row, &decode(&row.payload)?))?;
+            page.iter().try_for_each(|row| tenant.put(row, &decode(&row.payload)?))?;
         }
         self.refresh(store, &row.tenant).await
     }

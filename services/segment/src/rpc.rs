@@ -56,11 +56,7 @@ impl Rpc {
             .filter_map(|(field, rule)| Some(convert::rule_faults(&field, self.check_rule(tenant, rule).err()?)))
             .flatten()
             .collect();
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::InvalidRule(faults))
-        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::InvalidRule(faults)) }
     }
 
     /// Checks a rule against the tenant's catalogue: the features that it reads, or its faults.
@@ -68,10 +64,7 @@ impl Rpc {
         let parsed = Parsed::new(rule)?;
         // Names that a rule under trial speaks of are not to be kept.
         let mut names = Names::default();
-        let rule = self
-            .memory
-            .tenant(tenant)
-            .read(|state| Rule::check(&parsed, &state.catalogue, &mut names))?;
+        let rule = self.memory.tenant(tenant).read(|state| Rule::check(&parsed, &state.catalogue, &mut names))?;
         Ok(rule.features().map(str::to_owned).collect())
     }
 
@@ -86,19 +79,10 @@ impl Rpc {
         self.memory.refresh_changed(&self.store).await?;
         let (rows, live, time) = self.memory.tenant(tenant).snapshot();
         let (id, now) = (id.to_owned(), time.now());
-        let work = move || {
-            live.members(&id, &rows, time.day(now))
-                .map(|members| (members, rows.population))
-        };
-        let found = tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| Error::Internal(error.to_string()))?;
+        let work = move || live.members(&id, &rows, time.day(now)).map(|members| (members, rows.population));
+        let found = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
         let (memberships, population) = found.ok_or(Error::NotFound { what })?;
-        Ok(Found {
-            population: population.into(),
-            as_of: huan_chassis::clock::micros(now),
-            memberships,
-        })
+        Ok(Found { population: population.into(), as_of: huan_chassis::clock::micros(now), memberships })
     }
 
     /// The newest builds of one owner.
@@ -119,7 +103,5 @@ fn cut<T>(rows: &mut Vec<T>, limit: u64, key: impl Fn(&T) -> String, filter: &[&
         return String::new();
     }
     rows.truncate(limit as usize);
-    rows.last()
-        .map(|last| huan_chassis::page::next_token(filter, &[&key(last)]))
-        .unwrap_or_default()
+    rows.last().map(|last| huan_chassis::page::next_token(filter, &[&key(last)])).unwrap_or_default()
 }

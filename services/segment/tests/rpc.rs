@@ -40,10 +40,7 @@ fn segment(segment_id: &str, rule: &str) -> pb::Segment {
 }
 
 fn create_segment(segment_id: &str, rule: &str) -> pb::CreateSegmentRequest {
-    pb::CreateSegmentRequest {
-        request_id: format!("r-{segment_id}"),
-        segment: Some(segment(segment_id, rule)),
-    }
+    pb::CreateSegmentRequest { request_id: format!("r-{segment_id}"), segment: Some(segment(segment_id, rule)) }
 }
 
 fn segment_set(segment_set_id: &str, parts: &[(&str, &str)]) -> pb::SegmentSet {
@@ -62,10 +59,7 @@ fn segment_set(segment_set_id: &str, parts: &[(&str, &str)]) -> pb::SegmentSet {
 
 fn create_segment_set(segment_set_id: &str, parts: &[(&str, &str)]) -> pb::CreateSegmentSetRequest {
     let segment_set = Some(segment_set(segment_set_id, parts));
-    pb::CreateSegmentSetRequest {
-        request_id: format!("r-{segment_set_id}"),
-        segment_set,
-    }
+    pb::CreateSegmentSetRequest { request_id: format!("r-{segment_set_id}"), segment_set }
 }
 
 fn create_clustering(clustering_id: &str, features: &[&str], k: i32) -> pb::CreateClusteringRequest {
@@ -76,24 +70,15 @@ fn create_clustering(clustering_id: &str, features: &[&str], k: i32) -> pb::Crea
         k,
         ..Default::default()
     };
-    pb::CreateClusteringRequest {
-        request_id: format!("r-{clustering_id}"),
-        clustering: Some(clustering),
-    }
+    pb::CreateClusteringRequest { request_id: format!("r-{clustering_id}"), clustering: Some(clustering) }
 }
 
 fn evaluate(customer_id: &str) -> pb::EvaluateCustomerRequest {
-    pb::EvaluateCustomerRequest {
-        customer_id: customer_id.to_owned(),
-        ..Default::default()
-    }
+    pb::EvaluateCustomerRequest { customer_id: customer_id.to_owned(), ..Default::default() }
 }
 
 fn list_members(membership: &str) -> pb::ListMembersRequest {
-    pb::ListMembersRequest {
-        membership: membership.to_owned(),
-        ..Default::default()
-    }
+    pb::ListMembersRequest { membership: membership.to_owned(), ..Default::default() }
 }
 
 fn ids(members: &[pb::Member]) -> Vec<&str> {
@@ -107,79 +92,28 @@ async fn a_segment_is_created_built_listed_and_changed() {
         let mut memberships = MembershipServiceClient::new(bank.channel.clone());
         let write = |message| bank.user("strategist", "/", message);
         let request = create_segment("rich", "balance_total >= 5000");
-        let created = segments
-            .create_segment(write(request.clone()))
-            .await
-            .unwrap()
-            .into_inner()
-            .segment
-            .unwrap();
+        let created = segments.create_segment(write(request.clone())).await.unwrap().into_inner().segment.unwrap();
         assert_eq!((created.revision, created.build), (1, None));
-        let again = segments
-            .create_segment(write(request))
-            .await
-            .unwrap()
-            .into_inner()
-            .segment
-            .unwrap();
+        let again = segments.create_segment(write(request)).await.unwrap().into_inner().segment.unwrap();
         assert_eq!(again.revision, 1);
 
         let build = |id: &str| bank.user("strategist", "/", pb::BuildSegmentRequest { segment_id: id.into() });
-        let built = segments
-            .build_segment(build("rich"))
-            .await
-            .unwrap()
-            .into_inner()
-            .build
-            .unwrap();
-        assert_eq!(
-            (built.version, built.population, built.members, built.joined, built.left),
-            (1, 4, 2, 2, 0)
-        );
-        let all = memberships
-            .list_members(bank.user("analyst", "/", list_members("rich")))
-            .await
-            .unwrap()
-            .into_inner();
+        let built = segments.build_segment(build("rich")).await.unwrap().into_inner().build.unwrap();
+        assert_eq!((built.version, built.population, built.members, built.joined, built.left), (1, 4, 2, 2, 0));
+        let all = memberships.list_members(bank.user("analyst", "/", list_members("rich"))).await.unwrap().into_inner();
         assert_eq!((ids(&all.members), all.version), (vec!["E-2", "W-1"], 1));
         assert_eq!(all.members[0].customer_key, "key of E-2");
 
-        let changed = pb::Segment {
-            revision: 1,
-            ..segment("rich", "balance_total >= 60000 || customer_type == \"x\"")
-        };
+        let changed =
+            pb::Segment { revision: 1, ..segment("rich", "balance_total >= 60000 || customer_type == \"x\"") };
         let change = |segment| bank.user("strategist", "/", pb::UpdateSegmentRequest { segment: Some(segment) });
-        let updated = segments
-            .update_segment(change(changed.clone()))
-            .await
-            .unwrap()
-            .into_inner()
-            .segment
-            .unwrap();
+        let updated = segments.update_segment(change(changed.clone())).await.unwrap().into_inner().segment.unwrap();
         assert_eq!((updated.revision, updated.build.unwrap().members), (2, 2));
-        refused(
-            segments.update_segment(change(changed)).await,
-            Code::Aborted,
-            ErrorReason::StaleRevision,
-        );
-        let built = segments
-            .build_segment(build("rich"))
-            .await
-            .unwrap()
-            .into_inner()
-            .build
-            .unwrap();
+        refused(segments.update_segment(change(changed)).await, Code::Aborted, ErrorReason::StaleRevision);
+        let built = segments.build_segment(build("rich")).await.unwrap().into_inner().build.unwrap();
         assert_eq!((built.version, built.members, built.joined, built.left), (2, 1, 0, 1));
-        let get = pb::GetSegmentRequest {
-            segment_id: "rich".into(),
-        };
-        let read = segments
-            .get_segment(bank.user("analyst", "/", get))
-            .await
-            .unwrap()
-            .into_inner()
-            .segment
-            .unwrap();
+        let get = pb::GetSegmentRequest { segment_id: "rich".into() };
+        let read = segments.get_segment(bank.user("analyst", "/", get)).await.unwrap().into_inner().segment.unwrap();
         assert_eq!((read.revision, read.build), (2, Some(built)));
     })
     .await;
@@ -191,62 +125,34 @@ async fn what_is_wrong_with_a_segment_is_named_and_nothing_is_written() {
     let mut segments = SegmentServiceClient::new(bank.channel.clone());
     let write = |message| bank.user("strategist", "/", message);
     let rule = create_segment("s", "balanse_total > 1 && balance_total == \"x\"");
-    let status = refused(
-        segments.create_segment(write(rule)).await,
-        Code::InvalidArgument,
-        ErrorReason::InvalidRule,
-    );
+    let status = refused(segments.create_segment(write(rule)).await, Code::InvalidArgument, ErrorReason::InvalidRule);
     let faults = field_faults(&status);
-    assert_eq!(
-        faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(),
-        ["segment.rule", "segment.rule"]
-    );
-    assert!(
-        faults[0].description.contains("did you mean balance_total?"),
-        "{faults:?}"
-    );
+    assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["segment.rule", "segment.rule"]);
+    assert!(faults[0].description.contains("did you mean balance_total?"), "{faults:?}");
     assert!(faults[1].description.contains("unlike types"), "{faults:?}");
     let long = create_segment(&"a".repeat(65), "has_card");
     assert_eq!(
         invalid(segments.create_segment(write(long)).await, ErrorReason::InvalidField),
         ["request_id", "segment.segment_id"]
     );
-    let empty = pb::CreateSegmentRequest {
-        request_id: "r".into(),
-        segment: Some(pb::Segment::default()),
-    };
+    let empty = pb::CreateSegmentRequest { request_id: "r".into(), segment: Some(pb::Segment::default()) };
     assert_eq!(
         invalid(segments.create_segment(write(empty)).await, ErrorReason::InvalidField),
         ["segment.segment_id", "segment.display_name", "segment.rule"]
     );
     let get = pb::GetSegmentRequest { segment_id: "s".into() };
-    refused(
-        segments.get_segment(bank.user("analyst", "/", get)).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
-    let unknown = pb::UpdateSegmentRequest {
-        segment: Some(segment("s", "has_card")),
-    };
+    refused(segments.get_segment(bank.user("analyst", "/", get)).await, Code::NotFound, ErrorReason::NotFound);
+    let unknown = pb::UpdateSegmentRequest { segment: Some(segment("s", "has_card")) };
     refused(
         segments.update_segment(bank.user("strategist", "/", unknown)).await,
         Code::NotFound,
         ErrorReason::NotFound,
     );
     let build = pb::BuildSegmentRequest { segment_id: "s".into() };
-    refused(
-        segments.build_segment(bank.user("strategist", "/", build)).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
-    let denied = segments
-        .create_segment(bank.user("auditor", "/", create_segment("s", "has_card")))
-        .await;
+    refused(segments.build_segment(bank.user("strategist", "/", build)).await, Code::NotFound, ErrorReason::NotFound);
+    let denied = segments.create_segment(bank.user("auditor", "/", create_segment("s", "has_card"))).await;
     refused(denied, Code::PermissionDenied, ErrorReason::NoPermission);
-    let list = segments
-        .list_segments(bank.user("analyst", "/", pb::ListSegmentsRequest::default()))
-        .await
-        .unwrap();
+    let list = segments.list_segments(bank.user("analyst", "/", pb::ListSegmentsRequest::default())).await.unwrap();
     assert_eq!(list.into_inner(), pb::ListSegmentsResponse::default());
 }
 
@@ -256,30 +162,18 @@ async fn segments_sets_and_clusterings_share_their_ids() {
     let mut segments = SegmentServiceClient::new(bank.channel.clone());
     let mut sets = SegmentSetServiceClient::new(bank.channel.clone());
     let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
-    segments
-        .create_segment(bank.user("strategist", "/", create_segment("a", "has_card")))
-        .await
-        .unwrap();
-    let other_request = pb::CreateSegmentRequest {
-        request_id: "x".into(),
-        ..create_segment("a", "has_card")
-    };
-    let taken = segments
-        .create_segment(bank.user("strategist", "/", other_request))
-        .await;
+    segments.create_segment(bank.user("strategist", "/", create_segment("a", "has_card"))).await.unwrap();
+    let other_request = pb::CreateSegmentRequest { request_id: "x".into(), ..create_segment("a", "has_card") };
+    let taken = segments.create_segment(bank.user("strategist", "/", other_request)).await;
     refused(taken, Code::AlreadyExists, ErrorReason::AlreadyExists);
-    let taken = sets
-        .create_segment_set(bank.user("strategist", "/", create_segment_set("a", &[("p", "has_card")])))
-        .await;
+    let taken =
+        sets.create_segment_set(bank.user("strategist", "/", create_segment_set("a", &[("p", "has_card")]))).await;
     refused(taken, Code::AlreadyExists, ErrorReason::AlreadyExists);
     let same = create_clustering("a", &["balance_total"], 2);
     let taken = clusterings.create_clustering(bank.user("strategist", "/", same)).await;
     refused(taken, Code::AlreadyExists, ErrorReason::AlreadyExists);
     // Another tenant's ids are its own.
-    segments
-        .create_segment(bank.foreigner("strategist", create_segment("a", "has_card")))
-        .await
-        .unwrap();
+    segments.create_segment(bank.foreigner("strategist", create_segment("a", "has_card"))).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,24 +181,11 @@ async fn a_rule_is_checked_without_being_kept() {
     let bank = Bank::open(test::sqlite()).await;
     let mut segments = SegmentServiceClient::new(bank.channel.clone());
     let check = |rule: &str| bank.user("analyst", "/", pb::CheckRuleRequest { rule: rule.into() });
-    let good = segments
-        .check_rule(check("has_card && balance_total > 1 && has_tag(\"vip\")"))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (good.valid, good.features),
-        (true, vec!["balance_total".to_owned(), "has_card".to_owned()])
-    );
-    let bad = segments
-        .check_rule(check("balance_total > open_day"))
-        .await
-        .unwrap()
-        .into_inner();
-    assert!(
-        !bad.valid && bad.faults[0].description.contains("unlike types"),
-        "{bad:?}"
-    );
+    let good =
+        segments.check_rule(check("has_card && balance_total > 1 && has_tag(\"vip\")")).await.unwrap().into_inner();
+    assert_eq!((good.valid, good.features), (true, vec!["balance_total".to_owned(), "has_card".to_owned()]));
+    let bad = segments.check_rule(check("balance_total > open_day")).await.unwrap().into_inner();
+    assert!(!bad.valid && bad.faults[0].description.contains("unlike types"), "{bad:?}");
     assert_eq!(bad.faults[0].part, "balance_total > open_day");
 }
 
@@ -313,96 +194,33 @@ async fn a_set_puts_every_customer_into_one_part() {
     Bank::each(async |bank| {
         let mut sets = SegmentSetServiceClient::new(bank.channel.clone());
         let mut memberships = MembershipServiceClient::new(bank.channel.clone());
-        let parts = [
-            ("rich", "balance_total > 1000"),
-            ("retail", "customer_type == \"retail\""),
-        ];
+        let parts = [("rich", "balance_total > 1000"), ("retail", "customer_type == \"retail\"")];
         let write = |message| bank.user("strategist", "/", message);
-        let created = sets
-            .create_segment_set(write(create_segment_set("tier", &parts)))
-            .await
-            .unwrap()
-            .into_inner();
+        let created = sets.create_segment_set(write(create_segment_set("tier", &parts))).await.unwrap().into_inner();
         assert_eq!(created.segment_set.unwrap().parts.len(), 2);
-        let build = || {
-            bank.user(
-                "strategist",
-                "/",
-                pb::BuildSegmentSetRequest {
-                    segment_set_id: "tier".into(),
-                },
-            )
-        };
-        let built = sets
-            .build_segment_set(build())
-            .await
-            .unwrap()
-            .into_inner()
-            .build
-            .unwrap();
+        let build = || bank.user("strategist", "/", pb::BuildSegmentSetRequest { segment_set_id: "tier".into() });
+        let built = sets.build_segment_set(build()).await.unwrap().into_inner().build.unwrap();
         let sizes = |build: &pb::SetBuild| {
             let size = |part: &pb::PartBuild| (part.part_id.clone(), part.build.as_ref().unwrap().members);
             build.parts.iter().map(size).collect::<Vec<_>>()
         };
-        assert_eq!(
-            sizes(&built),
-            [
-                ("rich".to_owned(), 2),
-                ("retail".to_owned(), 1),
-                ("other".to_owned(), 1)
-            ]
-        );
+        assert_eq!(sizes(&built), [("rich".to_owned(), 2), ("retail".to_owned(), 1), ("other".to_owned(), 1)]);
 
-        let turned = [
-            ("retail", "customer_type == \"retail\""),
-            ("rich", "balance_total > 1000"),
-        ];
-        let change = pb::SegmentSet {
-            revision: 1,
-            ..segment_set("tier", &turned)
-        };
-        let update = |set| {
-            bank.user(
-                "strategist",
-                "/",
-                pb::UpdateSegmentSetRequest { segment_set: Some(set) },
-            )
-        };
+        let turned = [("retail", "customer_type == \"retail\""), ("rich", "balance_total > 1000")];
+        let change = pb::SegmentSet { revision: 1, ..segment_set("tier", &turned) };
+        let update = |set| bank.user("strategist", "/", pb::UpdateSegmentSetRequest { segment_set: Some(set) });
         sets.update_segment_set(update(change.clone())).await.unwrap();
-        refused(
-            sets.update_segment_set(update(change)).await,
-            Code::Aborted,
-            ErrorReason::StaleRevision,
-        );
+        refused(sets.update_segment_set(update(change)).await, Code::Aborted, ErrorReason::StaleRevision);
         sets.build_segment_set(build()).await.unwrap();
-        let get = pb::GetSegmentSetRequest {
-            segment_set_id: "tier".into(),
-        };
-        let read = sets
-            .get_segment_set(bank.user("analyst", "/", get))
-            .await
-            .unwrap()
-            .into_inner()
-            .segment_set
-            .unwrap();
+        let get = pb::GetSegmentSetRequest { segment_set_id: "tier".into() };
+        let read =
+            sets.get_segment_set(bank.user("analyst", "/", get)).await.unwrap().into_inner().segment_set.unwrap();
         let build = read.build.unwrap();
         assert_eq!((read.revision, build.version), (2, 2));
-        assert_eq!(
-            sizes(&build),
-            [
-                ("retail".to_owned(), 2),
-                ("rich".to_owned(), 1),
-                ("other".to_owned(), 1)
-            ]
-        );
-        let list = sets
-            .list_segment_sets(bank.user("analyst", "/", pb::ListSegmentSetsRequest::default()))
-            .await;
+        assert_eq!(sizes(&build), [("retail".to_owned(), 2), ("rich".to_owned(), 1), ("other".to_owned(), 1)]);
+        let list = sets.list_segment_sets(bank.user("analyst", "/", pb::ListSegmentSetsRequest::default())).await;
         assert_eq!(list.unwrap().into_inner().segment_sets[0].parts[0].part_id, "retail");
-        let members = memberships
-            .list_members(bank.user("analyst", "/", list_members("tier/retail")))
-            .await
-            .unwrap();
+        let members = memberships.list_members(bank.user("analyst", "/", list_members("tier/retail"))).await.unwrap();
         assert_eq!(ids(&members.into_inner().members), ["E-1", "E-2"]);
     })
     .await;
@@ -417,39 +235,16 @@ async fn what_is_wrong_with_a_set_is_named_by_part() {
     let answer = sets.create_segment_set(write(create_segment_set("s", &parts))).await;
     let fields = invalid(answer, ErrorReason::InvalidRule);
     assert_eq!(fields, ["segment_set.parts[1].rule", "segment_set.parts[2].rule"]);
-    let answer = sets
-        .create_segment_set(write(create_segment_set("s", &[("other", "has_card")])))
-        .await;
-    assert_eq!(
-        invalid(answer, ErrorReason::InvalidField),
-        ["segment_set.parts[0].part_id"]
-    );
+    let answer = sets.create_segment_set(write(create_segment_set("s", &[("other", "has_card")]))).await;
+    assert_eq!(invalid(answer, ErrorReason::InvalidField), ["segment_set.parts[0].part_id"]);
     let answer = sets.create_segment_set(write(create_segment_set("s", &[]))).await;
     assert_eq!(invalid(answer, ErrorReason::InvalidField), ["segment_set.parts"]);
-    let get = pb::GetSegmentSetRequest {
-        segment_set_id: "s".into(),
-    };
-    refused(
-        sets.get_segment_set(bank.user("analyst", "/", get)).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
-    let update = pb::UpdateSegmentSetRequest {
-        segment_set: Some(segment_set("s", &[("a", "has_card")])),
-    };
-    refused(
-        sets.update_segment_set(bank.user("strategist", "/", update)).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
-    let build = pb::BuildSegmentSetRequest {
-        segment_set_id: "s".into(),
-    };
-    refused(
-        sets.build_segment_set(bank.user("strategist", "/", build)).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
+    let get = pb::GetSegmentSetRequest { segment_set_id: "s".into() };
+    refused(sets.get_segment_set(bank.user("analyst", "/", get)).await, Code::NotFound, ErrorReason::NotFound);
+    let update = pb::UpdateSegmentSetRequest { segment_set: Some(segment_set("s", &[("a", "has_card")])) };
+    refused(sets.update_segment_set(bank.user("strategist", "/", update)).await, Code::NotFound, ErrorReason::NotFound);
+    let build = pb::BuildSegmentSetRequest { segment_set_id: "s".into() };
+    refused(sets.build_segment_set(bank.user("strategist", "/", build)).await, Code::NotFound, ErrorReason::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -457,12 +252,7 @@ async fn templates_are_listed() {
     let bank = Bank::open(test::sqlite()).await;
     let mut sets = SegmentSetServiceClient::new(bank.channel.clone());
     let request = bank.user("analyst", "/", pb::ListSegmentSetTemplatesRequest {});
-    let templates = sets
-        .list_segment_set_templates(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .segment_sets;
+    let templates = sets.list_segment_set_templates(request).await.unwrap().into_inner().segment_sets;
     let names: Vec<_> = templates.iter().map(|set| set.segment_set_id.as_str()).collect();
     assert_eq!(names, ["lifecycle_retail", "tier_corporate", "tier_retail"]);
 }
@@ -474,55 +264,22 @@ async fn clusters_are_found_kept_and_listed() {
         let mut memberships = MembershipServiceClient::new(bank.channel.clone());
         let request = create_clustering("km", &["balance_total", "txn_count_30d"], 2);
         let write = |message| bank.user("analyst", "/", message);
-        let found = clusterings
-            .create_clustering(write(request.clone()))
-            .await
-            .unwrap()
-            .into_inner()
-            .clustering
-            .unwrap();
-        assert_eq!(
-            (found.population, found.clusters[0].size, found.clusters[1].size),
-            (3, 2, 1)
-        );
+        let found =
+            clusterings.create_clustering(write(request.clone())).await.unwrap().into_inner().clustering.unwrap();
+        assert_eq!((found.population, found.clusters[0].size, found.clusters[1].size), (3, 2, 1));
         assert_eq!(found.means[0], (100.0 + 5_000.0 + 70_000.0) / 3.0);
-        let again = clusterings
-            .create_clustering(write(request))
-            .await
-            .unwrap()
-            .into_inner()
-            .clustering
-            .unwrap();
+        let again = clusterings.create_clustering(write(request)).await.unwrap().into_inner().clustering.unwrap();
         assert_eq!(again, found);
-        let get = pb::GetClusteringRequest {
-            clustering_id: "km".into(),
-        };
-        let read = clusterings
-            .get_clustering(bank.user("analyst", "/", get))
-            .await
-            .unwrap()
-            .into_inner();
+        let get = pb::GetClusteringRequest { clustering_id: "km".into() };
+        let read = clusterings.get_clustering(bank.user("analyst", "/", get)).await.unwrap().into_inner();
         assert_eq!(read.clustering.unwrap(), found);
-        let list = clusterings
-            .list_clusterings(bank.user("analyst", "/", pb::ListClusteringsRequest::default()))
-            .await;
+        let list = clusterings.list_clusterings(bank.user("analyst", "/", pb::ListClusteringsRequest::default())).await;
         assert_eq!(list.unwrap().into_inner().clusterings, [found]);
-        let members = memberships
-            .list_members(bank.user("analyst", "/", list_members("km/0")))
-            .await
-            .unwrap();
+        let members = memberships.list_members(bank.user("analyst", "/", list_members("km/0"))).await.unwrap();
         assert_eq!(ids(&members.into_inner().members), ["E-1", "E-2"]);
-        let row = memberships
-            .evaluate_customer(bank.user("analyst", "/", evaluate("W-1")))
-            .await
-            .unwrap()
-            .into_inner();
+        let row = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("W-1"))).await.unwrap().into_inner();
         assert_eq!(row.memberships, ["km/1"]);
-        let row = memberships
-            .evaluate_customer(bank.user("analyst", "/", evaluate("W-2")))
-            .await
-            .unwrap()
-            .into_inner();
+        let row = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("W-2"))).await.unwrap().into_inner();
         assert!(row.memberships.is_empty());
     })
     .await;
@@ -534,30 +291,14 @@ async fn what_is_wrong_with_a_clustering_is_named() {
     let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
     let write = |message| bank.user("analyst", "/", message);
     let unknown = create_clustering("km", &["balance_total", "colour", "has_card"], 2);
-    let fields = invalid(
-        clusterings.create_clustering(write(unknown)).await,
-        ErrorReason::InvalidField,
-    );
+    let fields = invalid(clusterings.create_clustering(write(unknown)).await, ErrorReason::InvalidField);
     assert_eq!(fields, ["clustering.features[1]", "clustering.features[2]"]);
-    let answer = clusterings
-        .create_clustering(write(create_clustering("km", &[], 1)))
-        .await;
-    assert_eq!(
-        invalid(answer, ErrorReason::InvalidField),
-        ["clustering.features", "clustering.k"]
-    );
-    let wide = clusterings
-        .create_clustering(write(create_clustering("km", &["balance_total"], 4)))
-        .await;
+    let answer = clusterings.create_clustering(write(create_clustering("km", &[], 1))).await;
+    assert_eq!(invalid(answer, ErrorReason::InvalidField), ["clustering.features", "clustering.k"]);
+    let wide = clusterings.create_clustering(write(create_clustering("km", &["balance_total"], 4))).await;
     refused(wide, Code::FailedPrecondition, ErrorReason::WrongState);
-    let get = pb::GetClusteringRequest {
-        clustering_id: "km".into(),
-    };
-    refused(
-        clusterings.get_clustering(bank.user("analyst", "/", get)).await,
-        Code::NotFound,
-        ErrorReason::NotFound,
-    );
+    let get = pb::GetClusteringRequest { clustering_id: "km".into() };
+    refused(clusterings.get_clustering(bank.user("analyst", "/", get)).await, Code::NotFound, ErrorReason::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -567,28 +308,13 @@ async fn a_customer_is_evaluated_as_it_is_now() {
     let mut memberships = MembershipServiceClient::new(bank.channel.clone());
     let mut sets = SegmentSetServiceClient::new(bank.channel.clone());
     let new = create_segment("new", "days_since(open_day) <= 21 && has_tag(\"vip\")");
-    segments
-        .create_segment(bank.user("strategist", "/", new))
-        .await
-        .unwrap();
+    segments.create_segment(bank.user("strategist", "/", new)).await.unwrap();
     let tier = create_segment_set("tier", &[("rich", "balance_total > 1000")]);
-    sets.create_segment_set(bank.user("strategist", "/", tier))
-        .await
-        .unwrap();
-    let whole = memberships
-        .evaluate_customer(bank.user("analyst", "/hq", evaluate("E-1")))
-        .await
-        .unwrap()
-        .into_inner();
+    sets.create_segment_set(bank.user("strategist", "/", tier)).await.unwrap();
+    let whole = memberships.evaluate_customer(bank.user("analyst", "/hq", evaluate("E-1"))).await.unwrap().into_inner();
     assert_eq!(whole.customer_key, "key of E-1");
     assert_eq!(whole.features, bank::FEATURES.map(|(name, _)| name.to_owned()));
-    let kinds = [
-        Some(number(100.0)),
-        Some(number(5.0)),
-        Some(text("retail")),
-        Some(day("2026-11-01")),
-        None,
-    ];
+    let kinds = [Some(number(100.0)), Some(number(5.0)), Some(text("retail")), Some(day("2026-11-01")), None];
     assert_eq!(whole.values, kinds.map(|kind| Value { kind }));
     assert_eq!(whole.memberships, ["new", "tier/other"]);
     assert_eq!(whole.tags, ["new", "vip"]);
@@ -601,17 +327,10 @@ async fn a_customer_is_evaluated_as_it_is_now() {
         wait_millis: 1000,
         ..evaluate("E-1")
     };
-    let after = memberships
-        .evaluate_customer(bank.own("E-1", asked))
-        .await
-        .unwrap()
-        .into_inner();
+    let after = memberships.evaluate_customer(bank.own("E-1", asked)).await.unwrap().into_inner();
     assert_eq!(after.values, [None, Some(number(9_000.0))].map(|kind| Value { kind }));
     assert_eq!(after.memberships, ["tier/rich"]);
-    let names = memberships
-        .list_memberships(bank.user("analyst", "/", pb::ListMembershipsRequest {}))
-        .await
-        .unwrap();
+    let names = memberships.list_memberships(bank.user("analyst", "/", pb::ListMembershipsRequest {})).await.unwrap();
     assert_eq!(names.into_inner().memberships, ["new", "tier/other", "tier/rich"]);
 }
 
@@ -622,20 +341,12 @@ async fn who_may_not_see_a_customer_does_not() {
     let own_branch = bank.user("relationship_manager", "/hq/east", evaluate("E-2"));
     memberships.evaluate_customer(own_branch).await.unwrap();
     let other_branch = bank.user("relationship_manager", "/hq/east", evaluate("W-1"));
-    refused(
-        memberships.evaluate_customer(other_branch).await,
-        Code::PermissionDenied,
-        ErrorReason::OutOfScope,
-    );
+    refused(memberships.evaluate_customer(other_branch).await, Code::PermissionDenied, ErrorReason::OutOfScope);
     let other_customer = memberships.evaluate_customer(bank.own("E-1", evaluate("E-2"))).await;
     refused(other_customer, Code::PermissionDenied, ErrorReason::OutOfScope);
-    let other_tenant = memberships
-        .evaluate_customer(bank.foreigner("analyst", evaluate("E-1")))
-        .await;
+    let other_tenant = memberships.evaluate_customer(bank.foreigner("analyst", evaluate("E-1"))).await;
     refused(other_tenant, Code::NotFound, ErrorReason::NotFound);
-    let nobody = memberships
-        .evaluate_customer(bank.user("analyst", "/", evaluate("X")))
-        .await;
+    let nobody = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("X"))).await;
     refused(nobody, Code::NotFound, ErrorReason::NotFound);
 }
 
@@ -645,34 +356,15 @@ async fn a_bad_evaluation_is_refused() {
     let mut memberships = MembershipServiceClient::new(bank.channel.clone());
     let mut ask = async |asked| memberships.evaluate_customer(bank.user("analyst", "/", asked)).await;
     let features = vec!["balance_total".into(), "colour".into()];
-    let unknown = ask(pb::EvaluateCustomerRequest {
-        features,
-        ..evaluate("E-1")
-    })
-    .await;
+    let unknown = ask(pb::EvaluateCustomerRequest { features, ..evaluate("E-1") }).await;
     assert_eq!(invalid(unknown, ErrorReason::InvalidField), ["features[1]"]);
-    let long = ask(pb::EvaluateCustomerRequest {
-        wait_millis: 1001,
-        ..evaluate("E-1")
-    })
-    .await;
+    let long = ask(pb::EvaluateCustomerRequest { wait_millis: 1001, ..evaluate("E-1") }).await;
     assert_eq!(invalid(long, ErrorReason::InvalidField), ["wait_millis"]);
-    let position = ask(pb::EvaluateCustomerRequest {
-        min_position: "x".into(),
-        ..evaluate("E-1")
-    })
-    .await;
+    let position = ask(pb::EvaluateCustomerRequest { min_position: "x".into(), ..evaluate("E-1") }).await;
     assert_eq!(invalid(position, ErrorReason::InvalidField), ["min_position"]);
-    let future = pb::EvaluateCustomerRequest {
-        min_position: "1000000".into(),
-        wait_millis: 1,
-        ..evaluate("E-1")
-    };
+    let future = pb::EvaluateCustomerRequest { min_position: "1000000".into(), wait_millis: 1, ..evaluate("E-1") };
     refused(ask(future).await, Code::Unavailable, ErrorReason::StaleData);
-    assert_eq!(
-        invalid(ask(evaluate("")).await, ErrorReason::InvalidField),
-        ["customer_id"]
-    );
+    assert_eq!(invalid(ask(evaluate("")).await, ErrorReason::InvalidField), ["customer_id"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -680,85 +372,32 @@ async fn members_come_in_pages_within_the_callers_path() {
     let bank = Bank::open(test::sqlite()).await;
     let mut segments = SegmentServiceClient::new(bank.channel.clone());
     let mut memberships = MembershipServiceClient::new(bank.channel.clone());
-    segments
-        .create_segment(bank.user("strategist", "/", create_segment("all", "true")))
-        .await
-        .unwrap();
+    segments.create_segment(bank.user("strategist", "/", create_segment("all", "true"))).await.unwrap();
     let list = |org_path: &str, message| bank.user("analyst", org_path, message);
     let unbuilt = memberships.list_members(list("/", list_members("all"))).await;
     refused(unbuilt, Code::FailedPrecondition, ErrorReason::WrongState);
     let unknown = memberships.list_members(list("/", list_members("nothing"))).await;
     refused(unknown, Code::NotFound, ErrorReason::NotFound);
-    let build = pb::BuildSegmentRequest {
-        segment_id: "all".into(),
-    };
-    segments
-        .build_segment(bank.user("strategist", "/", build))
-        .await
-        .unwrap();
+    let build = pb::BuildSegmentRequest { segment_id: "all".into() };
+    segments.build_segment(bank.user("strategist", "/", build)).await.unwrap();
 
-    let first = pb::ListMembersRequest {
-        page_size: 3,
-        ..list_members("all")
-    };
-    let page = memberships
-        .list_members(list("/", first.clone()))
-        .await
-        .unwrap()
-        .into_inner();
+    let first = pb::ListMembersRequest { page_size: 3, ..list_members("all") };
+    let page = memberships.list_members(list("/", first.clone())).await.unwrap().into_inner();
     assert_eq!(ids(&page.members), ["E-1", "E-2", "W-1"]);
-    let second = pb::ListMembersRequest {
-        page_token: page.next_page_token.clone(),
-        ..first.clone()
-    };
-    let rest = memberships
-        .list_members(list("/", second.clone()))
-        .await
-        .unwrap()
-        .into_inner();
+    let second = pb::ListMembersRequest { page_token: page.next_page_token.clone(), ..first.clone() };
+    let rest = memberships.list_members(list("/", second.clone())).await.unwrap().into_inner();
     assert_eq!((ids(&rest.members), rest.next_page_token.as_str()), (vec!["W-2"], ""));
-    let foreign = pb::ListMembersRequest {
-        owner_path: "/hq/west".into(),
-        ..second
-    };
-    refused(
-        memberships.list_members(list("/", foreign)).await,
-        Code::InvalidArgument,
-        ErrorReason::InvalidPageToken,
-    );
-    let wide = pb::ListMembersRequest {
-        page_size: 1001,
-        ..first
-    };
-    assert_eq!(
-        invalid(
-            memberships.list_members(list("/", wide)).await,
-            ErrorReason::InvalidField
-        ),
-        ["page_size"]
-    );
+    let foreign = pb::ListMembersRequest { owner_path: "/hq/west".into(), ..second };
+    refused(memberships.list_members(list("/", foreign)).await, Code::InvalidArgument, ErrorReason::InvalidPageToken);
+    let wide = pb::ListMembersRequest { page_size: 1001, ..first };
+    assert_eq!(invalid(memberships.list_members(list("/", wide)).await, ErrorReason::InvalidField), ["page_size"]);
 
-    let east = memberships
-        .list_members(list("/hq/east", list_members("all")))
-        .await
-        .unwrap()
-        .into_inner();
+    let east = memberships.list_members(list("/hq/east", list_members("all"))).await.unwrap().into_inner();
     assert_eq!(ids(&east.members), ["E-1", "E-2"]);
-    let west = pb::ListMembersRequest {
-        owner_path: "/hq/west".into(),
-        ..list_members("all")
-    };
-    let narrowed = memberships
-        .list_members(list("/hq", west.clone()))
-        .await
-        .unwrap()
-        .into_inner();
+    let west = pb::ListMembersRequest { owner_path: "/hq/west".into(), ..list_members("all") };
+    let narrowed = memberships.list_members(list("/hq", west.clone())).await.unwrap().into_inner();
     assert_eq!(ids(&narrowed.members), ["W-1", "W-2"]);
-    refused(
-        memberships.list_members(list("/hq/east", west)).await,
-        Code::PermissionDenied,
-        ErrorReason::OutOfScope,
-    );
+    refused(memberships.list_members(list("/hq/east", west)).await, Code::PermissionDenied, ErrorReason::OutOfScope);
     let own = memberships.list_members(bank.own("E-2", list_members("all"))).await;
     refused(own, Code::PermissionDenied, ErrorReason::OutOfScope);
 }
@@ -768,47 +407,21 @@ async fn lists_come_in_pages_bound_to_their_tenant() {
     Bank::each(async |bank| {
         let mut segments = SegmentServiceClient::new(bank.channel.clone());
         for id in ["b", "a", "c"] {
-            segments
-                .create_segment(bank.user("strategist", "/", create_segment(id, "has_card")))
-                .await
-                .unwrap();
+            segments.create_segment(bank.user("strategist", "/", create_segment(id, "has_card"))).await.unwrap();
         }
-        let first = pb::ListSegmentsRequest {
-            page_size: 2,
-            ..Default::default()
-        };
-        let page = segments
-            .list_segments(bank.user("analyst", "/", first))
-            .await
-            .unwrap()
-            .into_inner();
+        let first = pb::ListSegmentsRequest { page_size: 2, ..Default::default() };
+        let page = segments.list_segments(bank.user("analyst", "/", first)).await.unwrap().into_inner();
         let names = |page: &pb::ListSegmentsResponse| {
-            page.segments
-                .iter()
-                .map(|segment| segment.segment_id.clone())
-                .collect::<Vec<_>>()
+            page.segments.iter().map(|segment| segment.segment_id.clone()).collect::<Vec<_>>()
         };
         assert_eq!(names(&page), ["a", "b"]);
-        let second = pb::ListSegmentsRequest {
-            page_size: 2,
-            page_token: page.next_page_token,
-        };
-        let rest = segments
-            .list_segments(bank.user("analyst", "/", second.clone()))
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(
-            (names(&rest), rest.next_page_token.as_str()),
-            (vec!["c".to_owned()], "")
-        );
+        let second = pb::ListSegmentsRequest { page_size: 2, page_token: page.next_page_token };
+        let rest = segments.list_segments(bank.user("analyst", "/", second.clone())).await.unwrap().into_inner();
+        assert_eq!((names(&rest), rest.next_page_token.as_str()), (vec!["c".to_owned()], ""));
         let foreign = segments.list_segments(bank.foreigner("analyst", second.clone())).await;
         refused(foreign, Code::InvalidArgument, ErrorReason::InvalidPageToken);
         let mut sets = SegmentSetServiceClient::new(bank.channel.clone());
-        let other_list = pb::ListSegmentSetsRequest {
-            page_size: 2,
-            page_token: second.page_token,
-        };
+        let other_list = pb::ListSegmentSetsRequest { page_size: 2, page_token: second.page_token };
         refused(
             sets.list_segment_sets(bank.user("analyst", "/", other_list)).await,
             Code::InvalidArgument,

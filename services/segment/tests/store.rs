@@ -43,28 +43,12 @@ async fn put(store: &Store, rows: &mut [vector::Model]) {
 async fn a_customer_keeps_its_ordinal() {
     test::each(Migrator, async |store| {
         put(&store, &mut [row("a"), row("b")]).await;
-        let mut rows = [
-            row("c"),
-            vector::Model {
-                owner_path: "/hq/east".into(),
-                ..row("b")
-            },
-        ];
+        let mut rows = [row("c"), vector::Model { owner_path: "/hq/east".into(), ..row("b") }];
         put(&store, &mut rows).await;
         assert_eq!(rows.iter().map(|row| row.ordinal).collect::<Vec<_>>(), [2, 1]);
-        put(
-            &store,
-            &mut [vector::Model {
-                tenant: "other".into(),
-                ..row("a")
-            }],
-        )
-        .await;
+        put(&store, &mut [vector::Model { tenant: "other".into(), ..row("a") }]).await;
         let all = page_of_vectors(&store, "bank", -1, 10).await.unwrap();
-        let seen: Vec<_> = all
-            .iter()
-            .map(|row| (row.customer_id.as_str(), row.owner_path.as_str()))
-            .collect();
+        let seen: Vec<_> = all.iter().map(|row| (row.customer_id.as_str(), row.owner_path.as_str())).collect();
         assert_eq!(seen, [("a", "/hq"), ("b", "/hq/east"), ("c", "/hq")]);
         assert_eq!(page_of_vectors(&store, "bank", 0, 1).await.unwrap()[0].customer_id, "b");
     })
@@ -75,15 +59,11 @@ async fn a_customer_keeps_its_ordinal() {
 async fn memory_is_loaded_as_it_was_stored() {
     test::each(Migrator, async |store| {
         let tx = store.begin().await.unwrap();
-        huan_segment::store::tenant::put_settings(&tx, "bank", Vec::new())
-            .await
-            .unwrap();
+        huan_segment::store::tenant::put_settings(&tx, "bank", Vec::new()).await.unwrap();
         tx.commit().await.unwrap();
         put(&store, &mut [row("a"), row("b")]).await;
         let memory = Memory::load(&store).await.unwrap();
-        let found = memory
-            .tenant("bank")
-            .read(|state| (state.columns.ordinal("b"), state.columns.ordinal("x")));
+        let found = memory.tenant("bank").read(|state| (state.columns.ordinal("b"), state.columns.ordinal("x")));
         assert_eq!(found, (Some(1), None));
     })
     .await;
@@ -100,34 +80,15 @@ async fn a_new_version_tells_who_joined_and_who_left() {
                 ("s/b".into(), others.iter().copied().collect()),
             ],
         };
-        create_build(&store, "bank", "s", found(&[1, 2, 3], &[4]))
-            .await
-            .unwrap();
-        let second = create_build(&store, "bank", "s", found(&[2, 3, 70_000, 5], &[]))
-            .await
-            .unwrap();
-        let figures = |at: usize| {
-            (
-                second[at].version,
-                second[at].members,
-                second[at].joined,
-                second[at].departed,
-            )
-        };
+        create_build(&store, "bank", "s", found(&[1, 2, 3], &[4])).await.unwrap();
+        let second = create_build(&store, "bank", "s", found(&[2, 3, 70_000, 5], &[])).await.unwrap();
+        let figures = |at: usize| (second[at].version, second[at].members, second[at].joined, second[at].departed);
         assert_eq!((figures(0), figures(1)), ((2, 4, 2, 1), (2, 0, 0, 1)));
         create_build(&store, "other", "s", found(&[9], &[])).await.unwrap();
-        let newest = newest_builds(&store, "bank", &["s".into(), "nothing".into()])
-            .await
-            .unwrap();
-        assert_eq!(
-            newest["s"].iter().map(|build| build.version).collect::<Vec<_>>(),
-            [2, 2]
-        );
+        let newest = newest_builds(&store, "bank", &["s".into(), "nothing".into()]).await.unwrap();
+        assert_eq!(newest["s"].iter().map(|build| build.version).collect::<Vec<_>>(), [2, 2]);
         let (version, members) = members_of(&store, "bank", "s/a", None).await.unwrap().unwrap();
-        assert_eq!(
-            (version, members.iter().collect::<Vec<_>>()),
-            (2, vec![2, 3, 5, 70_000])
-        );
+        assert_eq!((version, members.iter().collect::<Vec<_>>()), (2, vec![2, 3, 5, 70_000]));
         let (_, first) = members_of(&store, "bank", "s/a", Some(1)).await.unwrap().unwrap();
         assert_eq!(first.len(), 3);
         assert!(members_of(&store, "bank", "s/x", None).await.unwrap().is_none());
@@ -180,11 +141,7 @@ async fn same_columns<E: EntityTrait>(store: &Store) {
         DbBackend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}')"),
         _ => format!("SELECT column_name AS name FROM information_schema.columns WHERE table_name = '{table}'"),
     };
-    let rows = store
-        .read()
-        .query_all_raw(Statement::from_string(backend, query))
-        .await
-        .unwrap();
+    let rows = store.read().query_all_raw(Statement::from_string(backend, query)).await.unwrap();
     let live: BTreeSet<String> = rows.iter().map(|row| row.try_get("", "name").unwrap()).collect();
     let written: BTreeSet<String> = E::Column::iter().map(|column| column.as_str().to_owned()).collect();
     assert_eq!(live, written, "{table}");

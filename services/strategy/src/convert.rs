@@ -25,11 +25,7 @@ fn between<T: PartialOrd + Display + Copy>(faults: &mut Faults, field: &str, val
 
 /// Reads a name that may be empty.
 fn optional_name(faults: &mut Faults, field: &str, value: &str) -> String {
-    if value.is_empty() {
-        String::new()
-    } else {
-        faults.name(field, value, 64)
-    }
+    if value.is_empty() { String::new() } else { faults.name(field, value, 64) }
 }
 
 /// Reads the id of something that a request is about, and its other fields as they are.

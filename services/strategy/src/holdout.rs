@@ -37,10 +37,7 @@ impl TenantKey {
         mac.update(&[0]);
         mac.update(customer_key.as_bytes());
         let bytes = mac.finalize().into_bytes();
-        let head = bytes
-            .iter()
-            .take(8)
-            .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let head = bytes.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         (head >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -68,9 +65,7 @@ mod tests {
         assert_ne!(key().draw(UNIVERSAL, "k-1"), key().draw(&label("a"), "k-1"));
         assert_ne!(
             key().draw(UNIVERSAL, "k-1"),
-            MasterKey::new(b"a key of the test")
-                .tenant("other")
-                .draw(UNIVERSAL, "k-1")
+            MasterKey::new(b"a key of the test").tenant("other").draw(UNIVERSAL, "k-1")
         );
         // python3: hmac(hmac("a key of the test", "bank"), "universal\0k-1")
         assert_eq!(key().draw(UNIVERSAL, "k-1"), 0.6510286955948432);
@@ -80,14 +75,9 @@ mod tests {
     fn the_share_held_is_the_share_set() {
         let (key, customers) = (key(), 100_000);
         for share in [0.01, 0.05, 0.5] {
-            let held = (0..customers)
-                .filter(|n| key.draw(UNIVERSAL, &format!("k-{n}")) < share)
-                .count() as f64;
+            let held = (0..customers).filter(|n| key.draw(UNIVERSAL, &format!("k-{n}")) < share).count() as f64;
             let deviation = (f64::from(customers) * share * (1.0 - share)).sqrt();
-            assert!(
-                (held - f64::from(customers) * share).abs() < 4.0 * deviation,
-                "{share}: {held}"
-            );
+            assert!((held - f64::from(customers) * share).abs() < 4.0 * deviation, "{share}: {held}");
         }
     }
 
@@ -95,9 +85,7 @@ mod tests {
     fn holdouts_do_not_follow_one_another() {
         let (key, customers) = (key(), 100_000);
         let held = |label: &str, n: u32| key.draw(label, &format!("k-{n}")) < 0.2;
-        let both = (0..customers)
-            .filter(|&n| held(UNIVERSAL, n) && held("strategy/a", n))
-            .count() as f64;
+        let both = (0..customers).filter(|&n| held(UNIVERSAL, n) && held("strategy/a", n)).count() as f64;
         let deviation = (f64::from(customers) * 0.04 * 0.96).sqrt();
         assert!((both - f64::from(customers) * 0.04).abs() < 4.0 * deviation, "{both}");
     }

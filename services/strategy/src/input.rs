@@ -66,9 +66,8 @@ pub struct Contact {
 
 /// Puts the input of a decision together. No channel is full yet.
 pub fn input(map: &CompiledMap, key: &TenantKey, facts: &Facts<'_>) -> pb::DecisionInput {
-    let (trigger_type, trigger_amount_minor) = facts.trigger.map_or_else(Default::default, |trigger| {
-        (trigger.event_type.clone(), trigger.amount_minor)
-    });
+    let (trigger_type, trigger_amount_minor) =
+        facts.trigger.map_or_else(Default::default, |trigger| (trigger.event_type.clone(), trigger.amount_minor));
     pb::DecisionInput {
         engine_version: ENGINE_VERSION,
         map_version: facts.map_version.to_vec(),
@@ -110,15 +109,10 @@ pub fn consents(standing: &profile::Standing, channel_id: &str, now: DateTime<Ut
     let holds = |word: &&profile::ConsentState| {
         word.purpose == profile::Purpose::Marketing as i32
             && (word.channel_id.is_empty() || word.channel_id == channel_id)
-            && word
-                .expire_time
-                .as_ref()
-                .is_none_or(|at| clock::datetime(at).is_some_and(|at| now < at))
+            && word.expire_time.as_ref().is_none_or(|at| clock::datetime(at).is_some_and(|at| now < at))
     };
     let words = standing.consents.iter().filter(holds);
-    words
-        .min_by_key(|word| (word.channel_id.is_empty(), Reverse(!word.allowed)))
-        .is_some_and(|word| word.allowed)
+    words.min_by_key(|word| (word.channel_id.is_empty(), Reverse(!word.allowed))).is_some_and(|word| word.allowed)
 }
 
 // One for every feature of the map; what is no finite number or came too short is missing.
@@ -131,21 +125,13 @@ fn canonical(value: Value) -> Value {
     match value.kind {
         Some(Kind::Number(number)) if !number.is_finite() => Value::default(),
         // Adding zero turns minus zero into zero.
-        Some(Kind::Number(number)) => Value {
-            kind: Some(Kind::Number(number + 0.0)),
-        },
+        Some(Kind::Number(number)) => Value { kind: Some(Kind::Number(number + 0.0)) },
         kind => Value { kind },
     }
 }
 
 fn memberships(map: &CompiledMap, names: &[String]) -> Vec<u32> {
-    let index = |name: &String| {
-        map.content()
-            .memberships
-            .binary_search(name)
-            .ok()
-            .map(|index| index as u32)
-    };
+    let index = |name: &String| map.content().memberships.binary_search(name).ok().map(|index| index as u32);
     sorted(names.iter().filter_map(index).collect())
 }
 
@@ -155,43 +141,26 @@ fn gates(standing: &profile::Standing) -> Vec<u32> {
 
 fn consented_channels(map: &CompiledMap, standing: &profile::Standing, now: DateTime<Utc>) -> Vec<u32> {
     let channels = map.content().channels.iter().zip(0..);
-    channels
-        .filter(|(channel, _)| consents(standing, &channel.channel_id, now))
-        .map(|(_, index)| index)
-        .collect()
+    channels.filter(|(channel, _)| consents(standing, &channel.channel_id, now)).map(|(_, index)| index).collect()
 }
 
 fn contacts(map: &CompiledMap, facts: &Facts<'_>) -> u32 {
     let first = window_start(map.cap_window_days, facts.today);
-    facts
-        .contacts
-        .iter()
-        .filter(|contact| contact.marketing && contact.day >= first)
-        .count() as u32
+    facts.contacts.iter().filter(|contact| contact.marketing && contact.day >= first).count() as u32
 }
 
 fn strategy_contacts(map: &CompiledMap, facts: &Facts<'_>) -> Vec<u32> {
     let count = |strategy: &pb::Strategy| {
         let first = window_start(strategy.cap_window_days, facts.today);
         let counts = |contact: &&Contact| contact.strategy_id == strategy.strategy_id && contact.day >= first;
-        if strategy.cap > 0 {
-            facts.contacts.iter().filter(counts).count() as u32
-        } else {
-            0
-        }
+        if strategy.cap > 0 { facts.contacts.iter().filter(counts).count() as u32 } else { 0 }
     };
     map.content().strategies.iter().map(count).collect()
 }
 
 fn strategy_draws(map: &CompiledMap, key: &TenantKey, customer_key: &str) -> Vec<f64> {
-    let held_out = map
-        .content()
-        .strategies
-        .iter()
-        .filter(|strategy| strategy.holdout_share > 0.0);
-    held_out
-        .map(|strategy| key.draw(&holdout::label(&strategy.strategy_id), customer_key))
-        .collect()
+    let held_out = map.content().strategies.iter().filter(|strategy| strategy.holdout_share > 0.0);
+    held_out.map(|strategy| key.draw(&holdout::label(&strategy.strategy_id), customer_key)).collect()
 }
 
 fn window_start(days: i32, today: Day) -> Day {
@@ -218,10 +187,7 @@ mod tests {
     }
 
     fn allowed(words: &[profile::ConsentState]) -> bool {
-        let standing = profile::Standing {
-            consents: words.to_vec(),
-            ..Default::default()
-        };
+        let standing = profile::Standing { consents: words.to_vec(), ..Default::default() };
         consents(&standing, "sms", DateTime::from_timestamp(100, 0).unwrap())
     }
 
@@ -229,10 +195,7 @@ mod tests {
     fn no_word_is_no() {
         assert!(!allowed(&[]));
         assert!(!allowed(&[word("app", true, None)]));
-        let care = profile::ConsentState {
-            purpose: profile::Purpose::Care as i32,
-            ..word("sms", true, None)
-        };
+        let care = profile::ConsentState { purpose: profile::Purpose::Care as i32, ..word("sms", true, None) };
         assert!(!allowed(&[care]));
     }
 
@@ -253,15 +216,9 @@ mod tests {
 
     #[test]
     fn minus_zero_and_nan_have_no_bytes_of_their_own() {
-        let number = |number: f64| {
-            canonical(Value {
-                kind: Some(Kind::Number(number)),
-            })
-        };
+        let number = |number: f64| canonical(Value { kind: Some(Kind::Number(number)) });
         assert_eq!(number(-0.0).kind, Some(Kind::Number(0.0)));
-        let Some(Kind::Number(zero)) = number(-0.0).kind else {
-            panic!("no number")
-        };
+        let Some(Kind::Number(zero)) = number(-0.0).kind else { panic!("no number") };
         assert!(zero.is_sign_positive());
         assert_eq!(number(f64::NAN).kind, None);
         assert_eq!(number(f64::NEG_INFINITY).kind, None);

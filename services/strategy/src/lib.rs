@@ -70,13 +70,7 @@ pub async fn serve(
         wait: Duration::from_millis(config.decision.wait_millis),
         feed: config.feed,
     };
-    let parts = Parts {
-        service: NAME,
-        routes: rpc.routes(),
-        keys,
-        owners: Arc::new(store),
-        names: rpc::NAMES,
-    };
+    let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(store), names: rpc::NAMES };
     let shutdown = async move {
         shutdown.await;
         database.close();
@@ -109,10 +103,7 @@ pub fn holdout_key(file: &Path) -> Result<MasterKey> {
         read => read.map_err(fault)?,
     };
     if bytes.len() < KEY_BYTES {
-        return Err(Error::Internal(format!(
-            "{}: has fewer than {KEY_BYTES} bytes",
-            file.display()
-        )));
+        return Err(Error::Internal(format!("{}: has fewer than {KEY_BYTES} bytes", file.display())));
     }
     Ok(MasterKey::new(&bytes))
 }
@@ -123,16 +114,8 @@ fn make_key(file: &Path) -> io::Result<Vec<u8>> {
         fs::create_dir_all(folder)?;
     }
     let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-    match fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-    {
-        Ok(mut made) => made
-            .write_all(text.as_bytes())
-            .and_then(|()| made.sync_all())
-            .map(|()| text.into_bytes()),
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Ok(mut made) => made.write_all(text.as_bytes()).and_then(|()| made.sync_all()).map(|()| text.into_bytes()),
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::read(file),
         Err(error) => Err(error),

@@ -32,10 +32,7 @@ pub fn next(state: State, step: Step) -> Result<State> {
         (Step::Pause, State::Live) => Ok(State::Paused),
         (Step::Resume, State::Paused) => Ok(State::Live),
         (Step::Retire, state) if state != State::Retired => Ok(State::Retired),
-        (_, state) => Err(Error::WrongState {
-            what: "strategy",
-            state: word(state).into(),
-        }),
+        (_, state) => Err(Error::WrongState { what: "strategy", state: word(state).into() }),
     }
 }
 
@@ -66,22 +63,8 @@ mod tests {
 
     #[test]
     fn a_strategy_goes_from_draft_to_retirement() {
-        let steps = [
-            Step::Submit,
-            Step::SendBack,
-            Step::Submit,
-            Step::Approve,
-            Step::Update,
-            Step::Retire,
-        ];
-        let states = [
-            State::InReview,
-            State::Draft,
-            State::InReview,
-            State::Approved,
-            State::Draft,
-            State::Retired,
-        ];
+        let steps = [Step::Submit, Step::SendBack, Step::Submit, Step::Approve, Step::Update, Step::Retire];
+        let states = [State::InReview, State::Draft, State::InReview, State::Approved, State::Draft, State::Retired];
         let mut state = State::Draft;
         for (step, expected) in steps.into_iter().zip(states) {
             state = next(state, step).unwrap();
@@ -101,10 +84,7 @@ mod tests {
             (State::Retired, Step::Retire),
         ];
         for (state, step) in wrong {
-            assert!(
-                matches!(next(state, step), Err(Error::WrongState { .. })),
-                "{state:?} {step:?}"
-            );
+            assert!(matches!(next(state, step), Err(Error::WrongState { .. })), "{state:?} {step:?}");
         }
     }
 }

@@ -45,17 +45,9 @@ pub fn assemble(parts: Parts, known: &Known) -> Result<pb::MapContent> {
     check(&parts, known, &mut faults);
     let content = content(parts);
     if content.features.len() > MAX_FEATURES {
-        fault(
-            &mut faults,
-            "policy.record_features".into(),
-            "with the strategies' own, are more than 200",
-        );
+        fault(&mut faults, "policy.record_features".into(), "with the strategies' own, are more than 200");
     }
-    if faults.is_empty() {
-        Ok(content)
-    } else {
-        Err(Error::BrokenMap(faults))
-    }
+    if faults.is_empty() { Ok(content) } else { Err(Error::BrokenMap(faults)) }
 }
 
 /// SHA-256 of the content: its version. Prost writes fields by number and lists in their order, so the same content has
@@ -81,11 +73,7 @@ fn check_strategy(parts: &Parts, strategy: &pb::Strategy, known: &Known, faults:
     if !check::is_path(&strategy.owner_path) {
         fault(faults, format!("{at}.owner_path"), "is no organisation path");
     }
-    if !parts
-        .objectives
-        .iter()
-        .any(|objective| objective.objective_id == strategy.objective_id)
-    {
+    if !parts.objectives.iter().any(|objective| objective.objective_id == strategy.objective_id) {
         fault(faults, format!("{at}.objective_id"), "is no objective");
     }
     check_product(parts, strategy, known, &at, faults);
@@ -100,20 +88,11 @@ fn check_strategy(parts: &Parts, strategy: &pb::Strategy, known: &Known, faults:
 }
 
 fn check_product(parts: &Parts, strategy: &pb::Strategy, known: &Known, at: &str, faults: &mut Vec<FieldFault>) {
-    match parts
-        .products
-        .iter()
-        .find(|product| product.product_id == strategy.product_id)
-    {
+    match parts.products.iter().find(|product| product.product_id == strategy.product_id) {
         None => fault(faults, format!("{at}.product_id"), "is no product"),
         Some(product) => {
             if let Some(feature) = held_feature(strategy, product) {
-                check_feature(
-                    known,
-                    &format!("products[{}].held_feature", product.product_id),
-                    feature,
-                    faults,
-                );
+                check_feature(known, &format!("products[{}].held_feature", product.product_id), feature, faults);
             }
         }
     }
@@ -122,26 +101,14 @@ fn check_product(parts: &Parts, strategy: &pb::Strategy, known: &Known, at: &str
 fn check_audience(strategy: &pb::Strategy, known: &Known, at: &str, faults: &mut Vec<FieldFault>) {
     let audience = strategy.audience.clone().unwrap_or_default();
     for (list, names) in [("any_of", &audience.any_of), ("none_of", &audience.none_of)] {
-        for (index, name) in names
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| !known.memberships.contains(*name))
-        {
-            fault(
-                faults,
-                format!("{at}.audience.{list}[{index}]"),
-                format!("{name} is no membership"),
-            );
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !known.memberships.contains(*name)) {
+            fault(faults, format!("{at}.audience.{list}[{index}]"), format!("{name} is no membership"));
         }
     }
 }
 
 fn check_plan(parts: &Parts, plan: &pb::ChannelPlan, known: &Known, at: &str, faults: &mut Vec<FieldFault>) {
-    if !parts
-        .channels
-        .iter()
-        .any(|channel| channel.channel_id == plan.channel_id)
-    {
+    if !parts.channels.iter().any(|channel| channel.channel_id == plan.channel_id) {
         fault(faults, format!("{at}.channel_id"), "is no channel");
     }
     let Some(script) = parts.scripts.iter().find(|script| script.script_id == plan.script_id) else {
@@ -165,10 +132,7 @@ fn check_feature(known: &Known, field: &str, name: &str, faults: &mut Vec<FieldF
 }
 
 fn fault(faults: &mut Vec<FieldFault>, field: String, description: impl Into<String>) {
-    let fault = FieldFault {
-        field,
-        description: description.into(),
-    };
+    let fault = FieldFault { field, description: description.into() };
     if !faults.contains(&fault) {
         faults.push(fault);
     }
@@ -178,27 +142,12 @@ fn fault(faults: &mut Vec<FieldFault>, field: String, description: impl Into<Str
 fn content(parts: Parts) -> pb::MapContent {
     let features = features(&parts);
     let strategies = sorted(parts.strategies, |strategy| strategy.strategy_id.clone());
-    let plans: Vec<_> = strategies
-        .iter()
-        .flat_map(|strategy| strategy.channels.clone())
-        .collect();
+    let plans: Vec<_> = strategies.iter().flat_map(|strategy| strategy.channels.clone()).collect();
     let used = |id: &str, named: fn(&pb::Strategy) -> &str| strategies.iter().any(|strategy| named(strategy) == id);
-    let products = parts
-        .products
-        .into_iter()
-        .filter(|part| used(&part.product_id, |strategy| &strategy.product_id));
-    let objectives = parts
-        .objectives
-        .into_iter()
-        .filter(|part| used(&part.objective_id, |s| &s.objective_id));
-    let channels = parts
-        .channels
-        .into_iter()
-        .filter(|part| plans.iter().any(|p| p.channel_id == part.channel_id));
-    let scripts = parts
-        .scripts
-        .into_iter()
-        .filter(|part| plans.iter().any(|p| p.script_id == part.script_id));
+    let products = parts.products.into_iter().filter(|part| used(&part.product_id, |strategy| &strategy.product_id));
+    let objectives = parts.objectives.into_iter().filter(|part| used(&part.objective_id, |s| &s.objective_id));
+    let channels = parts.channels.into_iter().filter(|part| plans.iter().any(|p| p.channel_id == part.channel_id));
+    let scripts = parts.scripts.into_iter().filter(|part| plans.iter().any(|p| p.script_id == part.script_id));
     pb::MapContent {
         products: sorted(products.collect(), |part| part.product_id.clone()),
         channels: sorted(channels.collect(), |part| part.channel_id.clone()),
@@ -213,35 +162,18 @@ fn content(parts: Parts) -> pb::MapContent {
 
 // What changes without a change of content is left out, so that the same content has the same version.
 fn published(strategy: pb::Strategy) -> pb::Strategy {
-    pb::Strategy {
-        state: StrategyState::Live as i32,
-        revision: 0,
-        update_time: None,
-        ..strategy
-    }
+    pb::Strategy { state: StrategyState::Live as i32, revision: 0, update_time: None, ..strategy }
 }
 
 fn features(parts: &Parts) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = parts.policy.record_features.iter().cloned().collect();
     for strategy in &parts.strategies {
         names.extend(strategy.value.iter().map(|value| value.feature.clone()));
-        let product = parts
-            .products
-            .iter()
-            .find(|product| product.product_id == strategy.product_id);
-        names.extend(
-            product
-                .and_then(|product| held_feature(strategy, product))
-                .map(str::to_owned),
-        );
+        let product = parts.products.iter().find(|product| product.product_id == strategy.product_id);
+        names.extend(product.and_then(|product| held_feature(strategy, product)).map(str::to_owned));
         for plan in &strategy.channels {
             let script = parts.scripts.iter().find(|script| script.script_id == plan.script_id);
-            names.extend(
-                script
-                    .iter()
-                    .flat_map(|script| script::variables(&script.text))
-                    .map(str::to_owned),
-            );
+            names.extend(script.iter().flat_map(|script| script::variables(&script.text)).map(str::to_owned));
         }
     }
     names.remove("");
@@ -250,9 +182,7 @@ fn features(parts: &Parts) -> BTreeSet<String> {
 
 fn memberships(strategies: &[pb::Strategy]) -> BTreeSet<String> {
     let audiences = strategies.iter().filter_map(|strategy| strategy.audience.clone());
-    audiences
-        .flat_map(|audience| audience.any_of.into_iter().chain(audience.none_of))
-        .collect()
+    audiences.flat_map(|audience| audience.any_of.into_iter().chain(audience.none_of)).collect()
 }
 
 // Only where the scenario is the product does holding it matter.

@@ -19,26 +19,14 @@ const KINDS: [i32; 2] = [ChangeKind::Tenant as i32, ChangeKind::Standing as i32]
 pub async fn consume(database: Database, channel: Channel, status: Status) {
     let open = move |cursor: String| {
         let channel = channel.clone();
-        let request = channel.request(
-            None,
-            WatchProfilesRequest {
-                cursor,
-                kinds: KINDS.to_vec(),
-            },
-        );
+        let request = channel.request(None, WatchProfilesRequest { cursor, kinds: KINDS.to_vec() });
         let watch = async move {
             let answer = ProfileServiceClient::new(channel).watch_profiles(request).await?;
             Ok(answer.into_inner().boxed())
         };
         watch.boxed()
     };
-    let consumer = Consumer {
-        feed: "profile",
-        start: Start::Saved,
-        open: Box::new(open),
-        mark,
-        status,
-    };
+    let consumer = Consumer { feed: "profile", start: Start::Saved, open: Box::new(open), mark, status };
     feed::consume(database, consumer, |tx, batch| Box::pin(customer::apply(tx, batch))).await;
 }
 

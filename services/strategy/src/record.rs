@@ -25,11 +25,7 @@ impl Ids {
 
 /// The seed of a decision: the first eight bytes of SHA-256 over tenant, a zero byte and decision id.
 pub fn seed(tenant: &str, decision_id: &str) -> u64 {
-    let digest = Sha256::new()
-        .chain_update(tenant)
-        .chain_update([0])
-        .chain_update(decision_id)
-        .finalize();
+    let digest = Sha256::new().chain_update(tenant).chain_update([0]).chain_update(decision_id).finalize();
     digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
@@ -59,10 +55,7 @@ pub fn hash(output: &pb::DecisionOutput) -> Vec<u8> {
 pub fn read(payload: &[u8]) -> Result<(pb::DecisionRecord, pb::DecisionInput, pb::DecisionOutput)> {
     let broken = |_| Error::Internal("a decision record does not decode".into());
     let mut record = pb::DecisionRecord::decode(payload).map_err(broken)?;
-    let (input, output) = (
-        record.input.take().unwrap_or_default(),
-        record.output.take().unwrap_or_default(),
-    );
+    let (input, output) = (record.input.take().unwrap_or_default(), record.output.take().unwrap_or_default());
     Ok((record, input, output))
 }
 
@@ -90,11 +83,7 @@ pub fn status(output: &pb::DecisionOutput) -> pb::DecisionStatus {
 
 /// Lists the would-be picks, withheld or not.
 pub fn exposures(map: &CompiledMap, input: &pb::DecisionInput, output: &pb::DecisionOutput) -> Vec<pb::Exposure> {
-    output
-        .picks
-        .iter()
-        .filter_map(|pick| exposure(map, input, pick))
-        .collect()
+    output.picks.iter().filter_map(|pick| exposure(map, input, pick)).collect()
 }
 
 fn exposure(map: &CompiledMap, input: &pb::DecisionInput, pick: &pb::OutputPick) -> Option<pb::Exposure> {
@@ -120,11 +109,7 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len().is_multiple_of(2) {
-        digits.chunks(2).map(pair).collect()
-    } else {
-        None
-    }
+    if digits.len().is_multiple_of(2) { digits.chunks(2).map(pair).collect() } else { None }
 }
 
 #[cfg(test)]

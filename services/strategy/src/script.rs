@@ -72,11 +72,7 @@ mod tests {
     #[test]
     fn values_stand_where_their_names_stood() {
         let features = ["city", "count", "gone"].map(String::from);
-        let values = [
-            value(Kind::Text("杭州".into())),
-            value(Kind::Number(3.0)),
-            Value::default(),
-        ];
+        let values = [value(Kind::Text("杭州".into())), value(Kind::Number(3.0)), Value::default()];
         assert_eq!(fill("{city}: {count}×{count}", &features, &values), "杭州: 3×3");
         assert_eq!(fill("{gone} {other} {", &features, &values), "{gone} {other} {");
         assert_eq!(fill("{} {A} {{city}}", &features, &values), "{} {A} {杭州}");

@@ -58,12 +58,7 @@ impl Store {
             let deciding = deciding.clone();
             Box::pin(async move { deciding.decide_batch(&jobs).await })
         });
-        Store {
-            maps: Arc::new(Maps::new(db.clone())),
-            owners: Arc::default(),
-            db,
-            writer,
-        }
+        Store { maps: Arc::new(Maps::new(db.clone())), owners: Arc::default(), db, writer }
     }
 
     /// The database, for what the chassis does with it.
@@ -83,14 +78,9 @@ where
     let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
     let others: Vec<E::Column> = E::Column::iter().filter(|column| !is_key(column)).collect();
     for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
-        let replace = OnConflict::columns(keys.clone())
-            .update_columns(others.clone())
-            .to_owned();
+        let replace = OnConflict::columns(keys.clone()).update_columns(others.clone()).to_owned();
         let chunk = chunk.into_iter().map(IntoActiveModel::into_active_model);
-        E::insert_many(chunk)
-            .on_conflict(replace)
-            .exec_without_returning(&**tx)
-            .await?;
+        E::insert_many(chunk).on_conflict(replace).exec_without_returning(&**tx).await?;
     }
     Ok(())
 }
@@ -124,8 +114,7 @@ fn next_page<T>(filter: &[&str], rows: &mut Vec<T>, limit: u64, key: impl Fn(&T)
         return String::new();
     }
     rows.truncate(limit as usize);
-    rows.last()
-        .map_or_else(String::new, |last| page::next_token(filter, &[key(last)]))
+    rows.last().map_or_else(String::new, |last| page::next_token(filter, &[key(last)]))
 }
 
 /// The id after which a list goes on; "" = from its start. Errors: InvalidPageToken.

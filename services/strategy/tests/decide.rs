@@ -156,20 +156,10 @@ fn every_case_is_decided_as_written() {
     let map = map(&file);
     for case in &file.case {
         let output = decide(&input(&map, case), &map);
-        let stages: Vec<_> = output
-            .candidates
-            .iter()
-            .zip(&output.stages)
-            .map(|(c, s)| words(&map, *c, *s))
-            .collect();
+        let stages: Vec<_> = output.candidates.iter().zip(&output.stages).map(|(c, s)| words(&map, *c, *s)).collect();
         assert_eq!(stages, case.stages, "{}", case.name);
         let pick = |pick: &pb::OutputPick| format!("{} {}", words(&map, pick.candidate, pick.stage as u8), pick.value);
-        assert_eq!(
-            output.picks.iter().map(pick).collect::<Vec<_>>(),
-            case.picks,
-            "{}",
-            case.name
-        );
+        assert_eq!(output.picks.iter().map(pick).collect::<Vec<_>>(), case.picks, "{}", case.name);
     }
 }
 
@@ -197,9 +187,7 @@ fn the_smallest_change_is_named() {
     let change = |case: &str, strategy: &str, channel: &str| {
         let case = file.case.iter().find(|other| other.name == case).unwrap();
         let reasons = huan_strategy::explain::candidates(&compiled, &input(&map, case));
-        let found = reasons
-            .into_iter()
-            .find(|r| r.strategy_id == strategy && r.channel_id == channel);
+        let found = reasons.into_iter().find(|r| r.strategy_id == strategy && r.channel_id == channel);
         found.unwrap().change
     };
     let expected = [
@@ -209,48 +197,13 @@ fn the_smallest_change_is_named() {
             "sms",
             "the value must rise by 4.00 minor units to overtake a_deposit on app",
         ),
-        (
-            "without consent there is no marketing",
-            "a_deposit",
-            "app",
-            "consent for marketing on app",
-        ),
-        (
-            "quiet hours hold for marketing only",
-            "a_deposit",
-            "sms",
-            "from minute 540",
-        ),
-        (
-            "the closing minute is quiet",
-            "a_deposit",
-            "sms",
-            "from minute 540 of the next day",
-        ),
-        (
-            "a strategy's own cap holds",
-            "b_fund",
-            "app",
-            "fewer than 1 contacts of this strategy in 7 days",
-        ),
-        (
-            "a risky product does not suit an untested customer",
-            "b_fund",
-            "app",
-            "a tested risk level of C3",
-        ),
-        (
-            "a missing feature is worth nothing",
-            "b_fund",
-            "app",
-            "balance must be known",
-        ),
-        (
-            "holders are not eligible",
-            "a_deposit",
-            "app",
-            "has_deposit must be false",
-        ),
+        ("without consent there is no marketing", "a_deposit", "app", "consent for marketing on app"),
+        ("quiet hours hold for marketing only", "a_deposit", "sms", "from minute 540"),
+        ("the closing minute is quiet", "a_deposit", "sms", "from minute 540 of the next day"),
+        ("a strategy's own cap holds", "b_fund", "app", "fewer than 1 contacts of this strategy in 7 days"),
+        ("a risky product does not suit an untested customer", "b_fund", "app", "a tested risk level of C3"),
+        ("a missing feature is worth nothing", "b_fund", "app", "balance must be known"),
+        ("holders are not eligible", "a_deposit", "app", "has_deposit must be false"),
     ];
     for (case, strategy, channel, words) in expected {
         assert_eq!(change(case, strategy, channel), words, "{case}");
@@ -302,18 +255,12 @@ fn strategy(written: &Strategy) -> pb::Strategy {
         }),
         other => panic!("no scenario: {other}"),
     };
-    let plan = |id: &String| pb::ChannelPlan {
-        channel_id: id.clone(),
-        script_id: "s".into(),
-    };
+    let plan = |id: &String| pb::ChannelPlan { channel_id: id.clone(), script_id: "s".into() };
     pb::Strategy {
         strategy_id: written.id.clone(),
         owner_path: written.owner.clone(),
         purpose: purpose as i32,
-        audience: Some(pb::Audience {
-            any_of: written.any_of.clone(),
-            none_of: written.none_of.clone(),
-        }),
+        audience: Some(pb::Audience { any_of: written.any_of.clone(), none_of: written.none_of.clone() }),
         scenario: Some(pb::Scenario { kind: Some(kind) }),
         product_id: written.product.clone(),
         channels: written.channels.iter().map(plan).collect(),
@@ -333,27 +280,14 @@ fn strategy(written: &Strategy) -> pb::Strategy {
 
 fn input(map: &pb::MapContent, case: &Case) -> pb::DecisionInput {
     let index = |names: Vec<&str>, wanted: &[String]| -> Vec<u32> {
-        (0..)
-            .zip(names)
-            .filter(|(_, name)| wanted.iter().any(|w| w == name))
-            .map(|(index, _)| index)
-            .collect()
+        (0..).zip(names).filter(|(_, name)| wanted.iter().any(|w| w == name)).map(|(index, _)| index).collect()
     };
     let channels = |wanted| index(map.channels.iter().map(|c| c.channel_id.as_str()).collect(), wanted);
-    let held = if case.held_missing {
-        None
-    } else {
-        Some(value::Kind::Flag(case.held))
-    };
+    let held = if case.held_missing { None } else { Some(value::Kind::Flag(case.held)) };
     let contacts = |s: &pb::Strategy| case.strategy_contacts.get(&s.strategy_id).copied().unwrap_or(0);
     pb::DecisionInput {
         engine_version: 1,
-        values: vec![
-            Value {
-                kind: case.balance.map(value::Kind::Number),
-            },
-            Value { kind: held },
-        ],
+        values: vec![Value { kind: case.balance.map(value::Kind::Number) }, Value { kind: held }],
         memberships: index(map.memberships.iter().map(String::as_str).collect(), &case.memberships),
         risk_level: case.risk,
         gates: case.gates.clone(),
@@ -371,10 +305,7 @@ fn input(map: &pb::MapContent, case: &Case) -> pb::DecisionInput {
         stale: case.stale,
         minute_of_day: case.minute,
         owner_path: case.owner.clone(),
-        paused_strategies: index(
-            map.strategies.iter().map(|s| s.strategy_id.as_str()).collect(),
-            &case.paused,
-        ),
+        paused_strategies: index(map.strategies.iter().map(|s| s.strategy_id.as_str()).collect(), &case.paused),
         ..Default::default()
     }
 }
@@ -382,12 +313,6 @@ fn input(map: &pb::MapContent, case: &Case) -> pb::DecisionInput {
 fn words(map: &pb::MapContent, candidate: u32, stage: u8) -> String {
     let (strategy, plan) = decide::strategy_and_plan(candidate);
     let strategy = &map.strategies[strategy];
-    let stage = pb::Stage::try_from(i32::from(stage))
-        .unwrap()
-        .as_str_name()
-        .trim_start_matches("STAGE_");
-    format!(
-        "{}/{} {stage}",
-        strategy.strategy_id, strategy.channels[plan].channel_id
-    )
+    let stage = pb::Stage::try_from(i32::from(stage)).unwrap().as_str_name().trim_start_matches("STAGE_");
+    format!("{}/{} {stage}", strategy.strategy_id, strategy.channels[plan].channel_id)
 }

@@ -23,11 +23,7 @@ const GOLDEN: &str = include_str!("data/record_v1.hex");
 
 #[test]
 fn the_golden_record_is_made_again_to_the_byte() {
-    let made = format!(
-        "{}\n{}\n",
-        record::hex(&content().encode_to_vec()),
-        record::hex(&made().encode_to_vec())
-    );
+    let made = format!("{}\n{}\n", record::hex(&content().encode_to_vec()), record::hex(&made().encode_to_vec()));
     assert_eq!(made, GOLDEN);
 }
 
@@ -57,22 +53,10 @@ fn content() -> pb::MapContent {
 fn made() -> pb::DecisionRecord {
     let content = content();
     let compiled = CompiledMap::new(&content);
-    let allowed = ConsentState {
-        purpose: Purpose::Marketing as i32,
-        allowed: true,
-        ..Default::default()
-    };
-    let standing = Standing {
-        risk_level: 2,
-        consents: vec![allowed],
-        ..Default::default()
-    };
-    let number = |number| Value {
-        kind: Some(Kind::Number(number)),
-    };
-    let day = Value {
-        kind: Some(Kind::Day("1998-01-02".into())),
-    };
+    let allowed = ConsentState { purpose: Purpose::Marketing as i32, allowed: true, ..Default::default() };
+    let standing = Standing { risk_level: 2, consents: vec![allowed], ..Default::default() };
+    let number = |number| Value { kind: Some(Kind::Number(number)) };
+    let day = Value { kind: Some(Kind::Day("1998-01-02".into())) };
     let facts = Facts {
         map_version: &map::version(&content),
         customer_key: "5f0c",
@@ -80,11 +64,7 @@ fn made() -> pb::DecisionRecord {
         standing: &standing,
         values: &[number(-0.0), number(12.5), Value::default(), day],
         memberships: &["m".into(), "elsewhere".into()],
-        contacts: &[Contact {
-            strategy_id: "s_03".into(),
-            marketing: true,
-            day: Day(bank::DAY),
-        }],
+        contacts: &[Contact { strategy_id: "s_03".into(), marketing: true, day: Day(bank::DAY) }],
         now: clock::from_micros(915_091_200_000_000),
         today: Day(bank::DAY),
         minute_of_day: 600,

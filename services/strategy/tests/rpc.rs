@@ -66,32 +66,15 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(serve(
-            config,
-            keys.clone(),
-            listener,
-            async move { drop(stopped.await) },
-        ));
-        let upstream = config::Upstream {
-            url,
-            timeout_millis: 20_000,
-        };
+        let served = tokio::spawn(serve(config, keys.clone(), listener, async move { drop(stopped.await) }));
+        let upstream = config::Upstream { url, timeout_millis: 20_000 };
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
         ready(&keys, &channel).await;
         // The same file by another handle: what the feed would bring, and decisions.
         let db = Database::new(huan_chassis::store::connect(&database).await.unwrap());
         let store = Store::new(db.clone(), holdout_key(&key_file).unwrap(), 16, TimeDelta::minutes(60));
         bank::fill(&db, &["c-1", "c-2", "c-3"]).await;
-        House {
-            keys,
-            channel,
-            db,
-            store,
-            key_file,
-            _folder: folder,
-            stop,
-            served,
-        }
+        House { keys, channel, db, store, key_file, _folder: folder, stop, served }
     }
 
     async fn close(self) {
@@ -104,13 +87,9 @@ impl House {
     }
 
     fn user<T>(&self, name: &str, roles: &[&str], path: &str, message: T) -> Request<T> {
-        let token = self
-            .keys
-            .sign(&Claims::user(name, TENANT, roles, path, clock::system_now()));
+        let token = self.keys.sign(&Claims::user(name, TENANT, roles, path, clock::system_now()));
         let mut request = Request::new(message);
-        request
-            .metadata_mut()
-            .insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         request
     }
 
@@ -136,67 +115,30 @@ impl House {
 
     async fn create(&self, strategy: pb::Strategy) -> Result<pb::Strategy, Status> {
         let request_id = format!("create-{}", strategy.strategy_id);
-        let message = pb::CreateStrategyRequest {
-            request_id,
-            strategy: Some(strategy),
-        };
-        Ok(self
-            .strategies()
-            .create_strategy(self.maker(message))
-            .await?
-            .into_inner()
-            .strategy
-            .unwrap())
+        let message = pb::CreateStrategyRequest { request_id, strategy: Some(strategy) };
+        Ok(self.strategies().create_strategy(self.maker(message)).await?.into_inner().strategy.unwrap())
     }
 
     async fn submit(&self, strategy: &pb::Strategy) -> Result<pb::Strategy, Status> {
-        let message = pb::SubmitStrategyRequest {
-            strategy_id: strategy.strategy_id.clone(),
-            revision: strategy.revision,
-        };
-        Ok(self
-            .strategies()
-            .submit_strategy(self.maker(message))
-            .await?
-            .into_inner()
-            .strategy
-            .unwrap())
+        let message =
+            pb::SubmitStrategyRequest { strategy_id: strategy.strategy_id.clone(), revision: strategy.revision };
+        Ok(self.strategies().submit_strategy(self.maker(message)).await?.into_inner().strategy.unwrap())
     }
 
     async fn judge(&self, strategy: &pb::Strategy, approve: bool) -> Result<pb::Strategy, Status> {
         let message = judge(strategy, approve);
-        Ok(self
-            .strategies()
-            .judge_strategy(self.checker(message))
-            .await?
-            .into_inner()
-            .strategy
-            .unwrap())
+        Ok(self.strategies().judge_strategy(self.checker(message)).await?.into_inner().strategy.unwrap())
     }
 
     async fn moved(&self, strategy_id: &str, state: pb::StrategyState) -> Result<pb::Strategy, Status> {
-        let get = pb::GetStrategyRequest {
-            strategy_id: strategy_id.into(),
-        };
-        let strategy = self
-            .strategies()
-            .get_strategy(self.checker(get))
-            .await?
-            .into_inner()
-            .strategy
-            .unwrap();
+        let get = pb::GetStrategyRequest { strategy_id: strategy_id.into() };
+        let strategy = self.strategies().get_strategy(self.checker(get)).await?.into_inner().strategy.unwrap();
         let message = pb::MoveStrategyRequest {
             strategy_id: strategy_id.into(),
             revision: strategy.revision,
             state: state as i32,
         };
-        Ok(self
-            .strategies()
-            .move_strategy(self.checker(message))
-            .await?
-            .into_inner()
-            .strategy
-            .unwrap())
+        Ok(self.strategies().move_strategy(self.checker(message)).await?.into_inner().strategy.unwrap())
     }
 
     /// Puts the whole catalogue and two approved strategies there, and publishes them. Segment's word is given by hand.
@@ -206,11 +148,7 @@ impl House {
             let created = self.create(strategy).await.unwrap();
             self.judge(&self.submit(&created).await.unwrap(), true).await.unwrap();
         }
-        let row = self
-            .store
-            .publish_map(TENANT, "checker", policy(), &known())
-            .await
-            .unwrap();
+        let row = self.store.publish_map(TENANT, "checker", policy(), &known()).await.unwrap();
         huan_strategy::convert::map::message(row).unwrap()
     }
 
@@ -222,18 +160,9 @@ impl House {
             revision: 0,
         };
         let mut objectives = ObjectiveServiceClient::new(self.channel.clone());
-        let put = pb::PutObjectiveRequest {
-            objective: Some(objective),
-        };
+        let put = pb::PutObjectiveRequest { objective: Some(objective) };
         assert_eq!(
-            objectives
-                .put_objective(self.maker(put))
-                .await
-                .unwrap()
-                .into_inner()
-                .objective
-                .unwrap()
-                .revision,
+            objectives.put_objective(self.maker(put)).await.unwrap().into_inner().objective.unwrap().revision,
             1
         );
         let product = pb::Product {
@@ -243,58 +172,23 @@ impl House {
             ..Default::default()
         };
         let mut products = ProductServiceClient::new(self.channel.clone());
-        products
-            .put_product(self.maker(pb::PutProductRequest { product: Some(product) }))
-            .await
-            .unwrap();
+        products.put_product(self.maker(pb::PutProductRequest { product: Some(product) })).await.unwrap();
         for id in ["app", "sms"] {
-            let channel = pb::Channel {
-                channel_id: id.into(),
-                display_name: id.into(),
-                ..Default::default()
-            };
+            let channel = pb::Channel { channel_id: id.into(), display_name: id.into(), ..Default::default() };
             let mut channels = ChannelServiceClient::new(self.channel.clone());
-            channels
-                .put_channel(self.maker(pb::PutChannelRequest { channel: Some(channel) }))
-                .await
-                .unwrap();
-            let put = self.maker(pb::PutScriptRequest {
-                script: Some(script(id)),
-            });
-            let script = self
-                .scripts()
-                .put_script(put)
-                .await
-                .unwrap()
-                .into_inner()
-                .script
-                .unwrap();
+            channels.put_channel(self.maker(pb::PutChannelRequest { channel: Some(channel) })).await.unwrap();
+            let put = self.maker(pb::PutScriptRequest { script: Some(script(id)) });
+            let script = self.scripts().put_script(put).await.unwrap().into_inner().script.unwrap();
             assert!(!script.signed);
-            let sign = pb::SignScriptRequest {
-                script_id: script.script_id,
-                revision: script.revision,
-            };
-            assert!(
-                self.scripts()
-                    .sign_script(self.checker(sign))
-                    .await
-                    .unwrap()
-                    .into_inner()
-                    .script
-                    .unwrap()
-                    .signed
-            );
+            let sign = pb::SignScriptRequest { script_id: script.script_id, revision: script.revision };
+            assert!(self.scripts().sign_script(self.checker(sign)).await.unwrap().into_inner().script.unwrap().signed);
         }
     }
 
     /// Decides through the store, as Decide does once segment has answered.
     async fn decided(&self, request_id: &str, customer_id: &str) -> String {
         let job = bank::job(self.store.published(TENANT).await.unwrap(), request_id, customer_id);
-        let deciding = Deciding::new(
-            self.db.clone(),
-            holdout_key(&self.key_file).unwrap(),
-            TimeDelta::minutes(60),
-        );
+        let deciding = Deciding::new(self.db.clone(), holdout_key(&self.key_file).unwrap(), TimeDelta::minutes(60));
         match deciding.decide_batch(&[job]).await.unwrap().remove(0) {
             Ok(Outcome::Decided(decided)) => decided.decision_id,
             other => panic!("{other:?}"),
@@ -342,18 +236,11 @@ fn script(channel: &str) -> pb::Script {
 }
 
 fn policy() -> pb::Policy {
-    pb::Policy {
-        cap: 10,
-        cap_window_days: 30,
-        ..Default::default()
-    }
+    pb::Policy { cap: 10, cap_window_days: 30, ..Default::default() }
 }
 
 fn known() -> Known {
-    Known {
-        memberships: ["m".into()].into(),
-        features: ["balance".into()].into(),
-    }
+    Known { memberships: ["m".into()].into(), features: ["balance".into()].into() }
 }
 
 #[track_caller]
@@ -368,55 +255,23 @@ async fn the_catalogue_is_put_and_listed() {
     let house = House::open().await;
     house.catalogue().await;
     let mut channels = ChannelServiceClient::new(house.channel.clone());
-    let list = |size, token: &str| {
-        house.maker(pb::ListChannelsRequest {
-            page_size: size,
-            page_token: token.into(),
-        })
-    };
+    let list = |size, token: &str| house.maker(pb::ListChannelsRequest { page_size: size, page_token: token.into() });
     let first = channels.list_channels(list(1, "")).await.unwrap().into_inner();
-    let second = channels
-        .list_channels(list(1, &first.next_page_token))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (
-            first.channels[0].channel_id.as_str(),
-            second.channels[0].channel_id.as_str()
-        ),
-        ("app", "sms")
-    );
+    let second = channels.list_channels(list(1, &first.next_page_token)).await.unwrap().into_inner();
+    assert_eq!((first.channels[0].channel_id.as_str(), second.channels[0].channel_id.as_str()), ("app", "sms"));
     assert_eq!(second.next_page_token, "");
-    refused(
-        channels.list_channels(list(-1, "")).await,
-        Code::InvalidArgument,
-        Reason::InvalidField,
-    );
+    refused(channels.list_channels(list(-1, "")).await, Code::InvalidArgument, Reason::InvalidField);
 
     let mut objectives = ObjectiveServiceClient::new(house.channel.clone());
-    let of_others = pb::ListObjectivesRequest {
-        page_size: 1,
-        page_token: first.next_page_token,
-    };
+    let of_others = pb::ListObjectivesRequest { page_size: 1, page_token: first.next_page_token };
     let answer = objectives.list_objectives(house.maker(of_others)).await;
     refused(answer, Code::InvalidArgument, Reason::InvalidPageToken);
-    let listed = objectives
-        .list_objectives(house.maker(pb::ListObjectivesRequest::default()))
-        .await
-        .unwrap();
+    let listed = objectives.list_objectives(house.maker(pb::ListObjectivesRequest::default())).await.unwrap();
     assert_eq!(listed.into_inner().objectives.len(), 1);
     let mut products = ProductServiceClient::new(house.channel.clone());
-    let listed = products
-        .list_products(house.maker(pb::ListProductsRequest::default()))
-        .await
-        .unwrap();
+    let listed = products.list_products(house.maker(pb::ListProductsRequest::default())).await.unwrap();
     assert_eq!(listed.into_inner().products[0].product_id, "deposit");
-    let listed = house
-        .scripts()
-        .list_scripts(house.maker(pb::ListScriptsRequest::default()))
-        .await
-        .unwrap();
+    let listed = house.scripts().list_scripts(house.maker(pb::ListScriptsRequest::default())).await.unwrap();
     assert_eq!(listed.into_inner().scripts.len(), 2);
     house.close().await;
 }
@@ -432,90 +287,35 @@ async fn bad_catalogue_entries_are_refused_by_field() {
         ..Default::default()
     };
     let mut channels = ChannelServiceClient::new(house.channel.clone());
-    let answer = channels
-        .put_channel(house.maker(pb::PutChannelRequest { channel: Some(channel) }))
-        .await;
+    let answer = channels.put_channel(house.maker(pb::PutChannelRequest { channel: Some(channel) })).await;
     let fields = refused(answer, Code::InvalidArgument, Reason::InvalidField);
-    let expected = [
-        "channel_id",
-        "display_name",
-        "daily_capacity",
-        "open_minute",
-        "close_minute",
-    ]
-    .map(|f| format!("channel.{f}"));
+    let expected =
+        ["channel_id", "display_name", "daily_capacity", "open_minute", "close_minute"].map(|f| format!("channel.{f}"));
     assert_eq!(fields, expected);
     let mut products = ProductServiceClient::new(house.channel.clone());
-    let answer = products
-        .put_product(house.maker(pb::PutProductRequest { product: None }))
-        .await;
-    assert_eq!(
-        refused(answer, Code::InvalidArgument, Reason::InvalidField),
-        ["product"]
-    );
+    let answer = products.put_product(house.maker(pb::PutProductRequest { product: None })).await;
+    assert_eq!(refused(answer, Code::InvalidArgument, Reason::InvalidField), ["product"]);
     let mut objectives = ObjectiveServiceClient::new(house.channel.clone());
-    let objective = pb::Objective {
-        objective_id: "a".into(),
-        display_name: "A".into(),
-        kind: 77,
-        revision: 0,
-    };
-    let answer = objectives
-        .put_objective(house.maker(pb::PutObjectiveRequest {
-            objective: Some(objective),
-        }))
-        .await;
-    assert_eq!(
-        refused(answer, Code::InvalidArgument, Reason::InvalidField),
-        ["objective.kind"]
-    );
+    let objective = pb::Objective { objective_id: "a".into(), display_name: "A".into(), kind: 77, revision: 0 };
+    let answer = objectives.put_objective(house.maker(pb::PutObjectiveRequest { objective: Some(objective) })).await;
+    assert_eq!(refused(answer, Code::InvalidArgument, Reason::InvalidField), ["objective.kind"]);
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_is_signed_by_another_than_its_writer() {
     let house = House::open().await;
-    let put = |text: &str| pb::PutScriptRequest {
-        script: Some(pb::Script {
-            text: text.into(),
-            ..script("app")
-        }),
-    };
-    let sign = |revision| pb::SignScriptRequest {
-        script_id: "on_app".into(),
-        revision,
-    };
+    let put = |text: &str| pb::PutScriptRequest { script: Some(pb::Script { text: text.into(), ..script("app") }) };
+    let sign = |revision| pb::SignScriptRequest { script_id: "on_app".into(), revision };
     let mut scripts = house.scripts();
-    refused(
-        scripts.sign_script(house.checker(sign(1))).await,
-        Code::NotFound,
-        Reason::NotFound,
-    );
+    refused(scripts.sign_script(house.checker(sign(1))).await, Code::NotFound, Reason::NotFound);
     scripts.put_script(house.maker(put("one"))).await.unwrap();
-    refused(
-        scripts.sign_script(house.maker(sign(1))).await,
-        Code::PermissionDenied,
-        Reason::OwnWork,
-    );
-    refused(
-        scripts.sign_script(house.checker(sign(2))).await,
-        Code::Aborted,
-        Reason::StaleRevision,
-    );
+    refused(scripts.sign_script(house.maker(sign(1))).await, Code::PermissionDenied, Reason::OwnWork);
+    refused(scripts.sign_script(house.checker(sign(2))).await, Code::Aborted, Reason::StaleRevision);
     scripts.sign_script(house.checker(sign(1))).await.unwrap();
-    let again = scripts
-        .put_script(house.maker(put("two")))
-        .await
-        .unwrap()
-        .into_inner()
-        .script
-        .unwrap();
+    let again = scripts.put_script(house.maker(put("two"))).await.unwrap().into_inner().script.unwrap();
     assert_eq!((again.signed, again.revision), (false, 2));
-    refused(
-        scripts.put_script(house.maker(put(""))).await,
-        Code::InvalidArgument,
-        Reason::InvalidField,
-    );
+    refused(scripts.put_script(house.maker(put(""))).await, Code::InvalidArgument, Reason::InvalidField);
     house.close().await;
 }
 
@@ -523,58 +323,24 @@ async fn a_script_is_signed_by_another_than_its_writer() {
 async fn a_strategy_is_approved_by_another_than_its_maker() {
     let house = House::open().await;
     let created = house.create(bank::strategy("s_one", 100)).await.unwrap();
-    assert_eq!(
-        (created.state(), created.maker.as_str()),
-        (pb::StrategyState::Draft, "maker")
-    );
-    assert_eq!(
-        house.create(bank::strategy("s_one", 100)).await.unwrap(),
-        created,
-        "the same request again"
-    );
-    let again = pb::CreateStrategyRequest {
-        request_id: "other".into(),
-        strategy: Some(bank::strategy("s_one", 1)),
-    };
+    assert_eq!((created.state(), created.maker.as_str()), (pb::StrategyState::Draft, "maker"));
+    assert_eq!(house.create(bank::strategy("s_one", 100)).await.unwrap(), created, "the same request again");
+    let again = pb::CreateStrategyRequest { request_id: "other".into(), strategy: Some(bank::strategy("s_one", 1)) };
     let answer = house.strategies().create_strategy(house.maker(again)).await;
     refused(answer, Code::AlreadyExists, Reason::AlreadyExists);
-    refused(
-        house.judge(&created, true).await,
-        Code::FailedPrecondition,
-        Reason::WrongState,
-    );
+    refused(house.judge(&created, true).await, Code::FailedPrecondition, Reason::WrongState);
     let submitted = house.submit(&created).await.unwrap();
     refused(house.submit(&created).await, Code::Aborted, Reason::StaleRevision);
-    let own = house
-        .strategies()
-        .judge_strategy(house.maker(judge(&submitted, true)))
-        .await;
+    let own = house.strategies().judge_strategy(house.maker(judge(&submitted, true))).await;
     refused(own, Code::PermissionDenied, Reason::OwnWork);
     let approved = house.judge(&submitted, true).await.unwrap();
-    assert_eq!(
-        (approved.state(), approved.checker.as_str()),
-        (pb::StrategyState::Approved, "checker")
-    );
+    assert_eq!((approved.state(), approved.checker.as_str()), (pb::StrategyState::Approved, "checker"));
 
-    let update = pb::UpdateStrategyRequest {
-        strategy: Some(approved),
-    };
-    let updated = house
-        .strategies()
-        .update_strategy(house.maker(update))
-        .await
-        .unwrap()
-        .into_inner()
-        .strategy
-        .unwrap();
-    assert_eq!(
-        (updated.state(), updated.checker.as_str()),
-        (pb::StrategyState::Draft, "")
-    );
+    let update = pb::UpdateStrategyRequest { strategy: Some(approved) };
+    let updated = house.strategies().update_strategy(house.maker(update)).await.unwrap().into_inner().strategy.unwrap();
+    assert_eq!((updated.state(), updated.checker.as_str()), (pb::StrategyState::Draft, ""));
     let retired = house.moved("s_one", pb::StrategyState::Retired).await.unwrap();
-    let update = pb::UpdateStrategyRequest {
-        strategy: Some(retired),
-    };
+    let update = pb::UpdateStrategyRequest { strategy: Some(retired) };
     let answer = house.strategies().update_strategy(house.maker(update)).await;
     refused(answer, Code::FailedPrecondition, Reason::WrongState);
     house.close().await;
@@ -587,46 +353,18 @@ async fn strategies_are_got_and_listed_by_state() {
         house.create(bank::strategy(id, 100)).await.unwrap();
     }
     let list = |state, size, token: &str| {
-        house.maker(pb::ListStrategiesRequest {
-            state,
-            page_size: size,
-            page_token: token.into(),
-        })
+        house.maker(pb::ListStrategiesRequest { state, page_size: size, page_token: token.into() })
     };
-    let page = house
-        .strategies()
-        .list_strategies(list(1, 2, ""))
-        .await
-        .unwrap()
-        .into_inner();
+    let page = house.strategies().list_strategies(list(1, 2, "")).await.unwrap().into_inner();
     assert_eq!(page.strategies.len(), 2);
-    let rest = house
-        .strategies()
-        .list_strategies(list(1, 2, &page.next_page_token))
-        .await
-        .unwrap()
-        .into_inner();
+    let rest = house.strategies().list_strategies(list(1, 2, &page.next_page_token)).await.unwrap().into_inner();
     assert_eq!(rest.strategies[0].strategy_id, "c");
-    let answer = house
-        .strategies()
-        .list_strategies(list(2, 2, &page.next_page_token))
-        .await;
+    let answer = house.strategies().list_strategies(list(2, 2, &page.next_page_token)).await;
     refused(answer, Code::InvalidArgument, Reason::InvalidPageToken);
-    let none = house
-        .strategies()
-        .list_strategies(list(2, 0, ""))
-        .await
-        .unwrap()
-        .into_inner();
+    let none = house.strategies().list_strategies(list(2, 0, "")).await.unwrap().into_inner();
     assert!(none.strategies.is_empty());
-    let get = pb::GetStrategyRequest {
-        strategy_id: "nothing".into(),
-    };
-    refused(
-        house.strategies().get_strategy(house.maker(get)).await,
-        Code::NotFound,
-        Reason::NotFound,
-    );
+    let get = pb::GetStrategyRequest { strategy_id: "nothing".into() };
+    refused(house.strategies().get_strategy(house.maker(get)).await, Code::NotFound, Reason::NotFound);
     house.close().await;
 }
 
@@ -638,11 +376,7 @@ async fn a_bad_strategy_is_refused_by_field() {
         audience: Some(pb::Audience::default()),
         scenario: None,
         channels: Vec::new(),
-        value: Some(pb::ExpectedValue {
-            propensity: f64::NAN,
-            lever: 11.0,
-            ..Default::default()
-        }),
+        value: Some(pb::ExpectedValue { propensity: f64::NAN, lever: 11.0, ..Default::default() }),
         cap: 1,
         holdout_share: 0.6,
         ..bank::strategy("s_one", 100)
@@ -665,26 +399,13 @@ async fn a_bad_strategy_is_refused_by_field() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_branchs_strategy_is_out_of_scope() {
     let house = House::open().await;
-    let create = pb::CreateStrategyRequest {
-        request_id: "r".into(),
-        strategy: Some(bank::strategy("s_one", 100)),
-    };
-    let answer = house
-        .strategies()
-        .create_strategy(house.user("east", &["strategist"], "/hq/east", create))
-        .await;
+    let create = pb::CreateStrategyRequest { request_id: "r".into(), strategy: Some(bank::strategy("s_one", 100)) };
+    let answer = house.strategies().create_strategy(house.user("east", &["strategist"], "/hq/east", create)).await;
     refused(answer, Code::PermissionDenied, Reason::OutOfScope);
     let created = house.create(bank::strategy("s_one", 100)).await.unwrap();
-    let message = pb::SubmitStrategyRequest {
-        strategy_id: "s_one".into(),
-        revision: created.revision,
-    };
+    let message = pb::SubmitStrategyRequest { strategy_id: "s_one".into(), revision: created.revision };
     let request = house.user("east", &["strategist"], "/hq/east", message);
-    refused(
-        house.strategies().submit_strategy(request).await,
-        Code::PermissionDenied,
-        Reason::OutOfScope,
-    );
+    refused(house.strategies().submit_strategy(request).await, Code::PermissionDenied, Reason::OutOfScope);
     house.close().await;
 }
 
@@ -692,53 +413,21 @@ async fn another_branchs_strategy_is_out_of_scope() {
 async fn a_map_is_published_once_and_read_by_version() {
     let house = House::open().await;
     let mut maps = MapServiceClient::new(house.channel.clone());
-    let get = |version: &str| {
-        house.checker(pb::GetMapRequest {
-            version: version.into(),
-        })
-    };
+    let get = |version: &str| house.checker(pb::GetMapRequest { version: version.into() });
     refused(maps.get_map(get("")).await, Code::NotFound, Reason::NotFound);
     let map = house.publish().await;
-    assert_eq!(
-        maps.get_map(get(&map.version)).await.unwrap().into_inner().map.unwrap(),
-        map
-    );
+    assert_eq!(maps.get_map(get(&map.version)).await.unwrap().into_inner().map.unwrap(), map);
     let content = map.content.clone().unwrap();
-    assert_eq!(
-        (content.features, content.memberships),
-        (vec!["balance".to_owned()], vec!["m".to_owned()])
-    );
-    let again = house
-        .store
-        .publish_map(TENANT, "checker", policy(), &known())
-        .await
-        .unwrap();
+    assert_eq!((content.features, content.memberships), (vec!["balance".to_owned()], vec!["m".to_owned()]));
+    let again = house.store.publish_map(TENANT, "checker", policy(), &known()).await.unwrap();
     assert_eq!((again.version, again.number), (map.version, 1));
     let other = pb::Policy { cap: 9, ..policy() };
-    assert_eq!(
-        house
-            .store
-            .publish_map(TENANT, "checker", other, &known())
-            .await
-            .unwrap()
-            .number,
-        2
-    );
-    let publish = pb::PublishMapRequest {
-        policy: Some(pb::Policy::default()),
-    };
-    let fields = refused(
-        maps.publish_map(house.checker(publish)).await,
-        Code::InvalidArgument,
-        Reason::InvalidField,
-    );
+    assert_eq!(house.store.publish_map(TENANT, "checker", other, &known()).await.unwrap().number, 2);
+    let publish = pb::PublishMapRequest { policy: Some(pb::Policy::default()) };
+    let fields = refused(maps.publish_map(house.checker(publish)).await, Code::InvalidArgument, Reason::InvalidField);
     assert_eq!(fields, ["policy.cap", "policy.cap_window_days"]);
     let publish = pb::PublishMapRequest { policy: Some(policy()) };
-    refused(
-        maps.publish_map(house.checker(publish)).await,
-        Code::Unavailable,
-        Reason::Dependency,
-    );
+    refused(maps.publish_map(house.checker(publish)).await, Code::Unavailable, Reason::Dependency);
     house.close().await;
 }
 
@@ -749,42 +438,19 @@ async fn a_broken_map_names_every_fault() {
     let broken = pb::Strategy {
         objective_id: "nothing".into(),
         product_id: "nothing".into(),
-        channels: vec![pb::ChannelPlan {
-            channel_id: "sms".into(),
-            script_id: "on_app".into(),
-        }],
-        value: Some(pb::ExpectedValue {
-            feature: "gone".into(),
-            ..Default::default()
-        }),
-        audience: Some(pb::Audience {
-            any_of: vec!["x".into()],
-            none_of: vec!["m".into()],
-        }),
+        channels: vec![pb::ChannelPlan { channel_id: "sms".into(), script_id: "on_app".into() }],
+        value: Some(pb::ExpectedValue { feature: "gone".into(), ..Default::default() }),
+        audience: Some(pb::Audience { any_of: vec!["x".into()], none_of: vec!["m".into()] }),
         ..bank::strategy("s_one", 100)
     };
     let created = house.create(broken).await.unwrap();
     house.judge(&house.submit(&created).await.unwrap(), true).await.unwrap();
     let mut unsigned = script("sms");
     unsigned.text = "another version".into();
-    house
-        .scripts()
-        .put_script(house.maker(pb::PutScriptRequest { script: Some(unsigned) }))
-        .await
-        .unwrap();
-    let known = Known {
-        memberships: ["m".into()].into(),
-        ..Default::default()
-    };
-    let record = pb::Policy {
-        record_features: vec!["city".into()],
-        ..policy()
-    };
-    let answer = house
-        .store
-        .publish_map(TENANT, "checker", record, &known)
-        .await
-        .map_err(Status::from);
+    house.scripts().put_script(house.maker(pb::PutScriptRequest { script: Some(unsigned) })).await.unwrap();
+    let known = Known { memberships: ["m".into()].into(), ..Default::default() };
+    let record = pb::Policy { record_features: vec!["city".into()], ..policy() };
+    let answer = house.store.publish_map(TENANT, "checker", record, &known).await.map_err(Status::from);
     let fields = refused(answer, Code::FailedPrecondition, Reason::BrokenMap);
     let expected = [
         "strategies[s_one].objective_id",
@@ -806,22 +472,14 @@ async fn a_pause_holds_at_once_and_a_resumption_too() {
     let strategies = async |request: &str| {
         let id = house.decided(request, "c-1").await;
         let explain = pb::ExplainDecisionRequest { decision_id: id };
-        let answer = house
-            .decisions()
-            .explain_decision(house.service(explain))
-            .await
-            .unwrap();
+        let answer = house.decisions().explain_decision(house.service(explain)).await.unwrap();
         answer.into_inner().decision.unwrap().strategy_ids
     };
     assert_eq!(strategies("r-1").await, ["s_one"]);
     house.moved("s_one", pb::StrategyState::Paused).await.unwrap();
     house.store.forget_published(TENANT);
     assert_eq!(strategies("r-2").await, ["s_two"]);
-    refused(
-        house.moved("s_one", pb::StrategyState::Paused).await,
-        Code::FailedPrecondition,
-        Reason::WrongState,
-    );
+    refused(house.moved("s_one", pb::StrategyState::Paused).await, Code::FailedPrecondition, Reason::WrongState);
     house.moved("s_one", pb::StrategyState::Live).await.unwrap();
     house.store.forget_published(TENANT);
     assert_eq!(strategies("r-3").await, ["s_one"]);
@@ -832,11 +490,7 @@ async fn a_pause_holds_at_once_and_a_resumption_too() {
 async fn decide_names_its_faults() {
     let house = House::open().await;
     let decide = async |message| house.decisions().decide(house.service(message)).await;
-    let good = pb::DecideRequest {
-        request_id: "r".into(),
-        customer_id: "c-1".into(),
-        ..Default::default()
-    };
+    let good = pb::DecideRequest { request_id: "r".into(), customer_id: "c-1".into(), ..Default::default() };
     refused(decide(good.clone()).await, Code::FailedPrecondition, Reason::NoMap);
     house.publish().await;
     refused(decide(good.clone()).await, Code::Unavailable, Reason::Dependency);
@@ -848,10 +502,7 @@ async fn decide_names_its_faults() {
         ..good
     };
     let fields = refused(decide(bad).await, Code::InvalidArgument, Reason::InvalidField);
-    assert_eq!(
-        fields,
-        ["channel_ids[0]", "trigger.event_type", "max_picks", "request_id"]
-    );
+    assert_eq!(fields, ["channel_ids[0]", "trigger.event_type", "max_picks", "request_id"]);
     house.close().await;
 }
 
@@ -861,61 +512,26 @@ async fn a_decision_is_listed_explained_and_replayed() {
     let map = house.publish().await;
     let ids = [house.decided("r-1", "c-1").await, house.decided("r-2", "c-1").await];
     let list = async |size, token: &str| {
-        let message = pb::ListDecisionsRequest {
-            customer_id: "c-1".into(),
-            page_size: size,
-            page_token: token.into(),
-        };
+        let message = pb::ListDecisionsRequest { customer_id: "c-1".into(), page_size: size, page_token: token.into() };
         house.decisions().list_decisions(house.service(message)).await
     };
     let newest = list(1, "").await.unwrap().into_inner();
     assert_eq!(newest.decisions[0].decision_id, ids[1]);
     assert_eq!(newest.decisions[0].strategy_ids, ["s_one"]);
     let older = list(1, &newest.next_page_token).await.unwrap().into_inner();
-    assert_eq!(
-        (older.decisions[0].decision_id.as_str(), older.next_page_token.as_str()),
-        (ids[0].as_str(), "")
-    );
+    assert_eq!((older.decisions[0].decision_id.as_str(), older.next_page_token.as_str()), (ids[0].as_str(), ""));
     refused(list(1001, "").await, Code::InvalidArgument, Reason::InvalidField);
 
-    let explain = pb::ExplainDecisionRequest {
-        decision_id: ids[0].clone(),
-    };
-    let told = house
-        .decisions()
-        .explain_decision(house.service(explain))
-        .await
-        .unwrap()
-        .into_inner();
+    let explain = pb::ExplainDecisionRequest { decision_id: ids[0].clone() };
+    let told = house.decisions().explain_decision(house.service(explain)).await.unwrap().into_inner();
     assert_eq!(told.decision.unwrap().map_version, map.version);
-    assert_eq!(
-        told.candidates
-            .iter()
-            .map(|c| c.stage())
-            .filter(|s| *s == pb::Stage::Picked)
-            .count(),
-        1
-    );
-    assert_eq!(
-        (told.candidates.len(), told.features.len(), told.memberships),
-        (4, 1, vec!["m".to_owned()])
-    );
+    assert_eq!(told.candidates.iter().map(|c| c.stage()).filter(|s| *s == pb::Stage::Picked).count(), 1);
+    assert_eq!((told.candidates.len(), told.features.len(), told.memberships), (4, 1, vec!["m".to_owned()]));
 
     let other = pb::Policy { cap: 1, ..policy() };
-    house
-        .store
-        .publish_map(TENANT, "checker", other, &known())
-        .await
-        .unwrap();
-    let replay = pb::ReplayDecisionRequest {
-        decision_id: ids[0].clone(),
-    };
-    let told = house
-        .decisions()
-        .replay_decision(house.service(replay))
-        .await
-        .unwrap()
-        .into_inner();
+    house.store.publish_map(TENANT, "checker", other, &known()).await.unwrap();
+    let replay = pb::ReplayDecisionRequest { decision_id: ids[0].clone() };
+    let told = house.decisions().replay_decision(house.service(replay)).await.unwrap().into_inner();
     assert!(told.identical);
     assert_eq!((told.recorded_hash.len(), told.engine_version), (64, 1));
     assert_eq!(told.recorded_hash, told.replayed_hash);
@@ -927,59 +543,21 @@ async fn another_branchs_decision_is_out_of_scope() {
     let house = House::open().await;
     house.publish().await;
     let id = house.decided("r-1", "c-1").await;
-    let explain = |decision_id: &str| pb::ExplainDecisionRequest {
-        decision_id: decision_id.into(),
-    };
+    let explain = |decision_id: &str| pb::ExplainDecisionRequest { decision_id: decision_id.into() };
     let west = house.user("west", &["analyst"], "/other", explain(&id));
-    refused(
-        house.decisions().explain_decision(west).await,
-        Code::PermissionDenied,
-        Reason::OutOfScope,
-    );
-    let west = house.user(
-        "west",
-        &["analyst"],
-        "/other",
-        pb::ReplayDecisionRequest {
-            decision_id: id.clone(),
-        },
-    );
-    refused(
-        house.decisions().replay_decision(west).await,
-        Code::PermissionDenied,
-        Reason::OutOfScope,
-    );
+    refused(house.decisions().explain_decision(west).await, Code::PermissionDenied, Reason::OutOfScope);
+    let west = house.user("west", &["analyst"], "/other", pb::ReplayDecisionRequest { decision_id: id.clone() });
+    refused(house.decisions().replay_decision(west).await, Code::PermissionDenied, Reason::OutOfScope);
     let message = told("x", &id, "s_one", pb::ResponseKind::Delivered);
     let west = house.user("west", &["branch_manager"], "/other", message);
-    refused(
-        house.decisions().record_response(west).await,
-        Code::PermissionDenied,
-        Reason::OutOfScope,
-    );
-    let list = pb::ListDecisionsRequest {
-        customer_id: "c-1".into(),
-        ..Default::default()
-    };
+    refused(house.decisions().record_response(west).await, Code::PermissionDenied, Reason::OutOfScope);
+    let list = pb::ListDecisionsRequest { customer_id: "c-1".into(), ..Default::default() };
     let west = house.user("west", &["analyst"], "/other", list);
-    refused(
-        house.decisions().list_decisions(west).await,
-        Code::PermissionDenied,
-        Reason::OutOfScope,
-    );
+    refused(house.decisions().list_decisions(west).await, Code::PermissionDenied, Reason::OutOfScope);
     let unknown = house.service(explain("nothing"));
-    refused(
-        house.decisions().explain_decision(unknown).await,
-        Code::NotFound,
-        Reason::NotFound,
-    );
-    let replay = house.service(pb::ReplayDecisionRequest {
-        decision_id: "nothing".into(),
-    });
-    refused(
-        house.decisions().replay_decision(replay).await,
-        Code::NotFound,
-        Reason::NotFound,
-    );
+    refused(house.decisions().explain_decision(unknown).await, Code::NotFound, Reason::NotFound);
+    let replay = house.service(pb::ReplayDecisionRequest { decision_id: "nothing".into() });
+    refused(house.decisions().replay_decision(replay).await, Code::NotFound, Reason::NotFound);
     house.close().await;
 }
 
@@ -1004,10 +582,7 @@ async fn a_response_confirms_or_frees_its_contact() {
     assert_eq!(state(&two).await, contact::CONFIRMED);
 
     let answer = house.respond(&one, "s_two", pb::ResponseKind::Engaged).await;
-    assert_eq!(
-        refused(answer, Code::InvalidArgument, Reason::InvalidField),
-        ["strategy_id"]
-    );
+    assert_eq!(refused(answer, Code::InvalidArgument, Reason::InvalidField), ["strategy_id"]);
     let unknown = house.service(told("x", "no", "s_one", pb::ResponseKind::Failed));
     let answer = house.decisions().record_response(unknown).await;
     refused(answer, Code::NotFound, Reason::NotFound);
@@ -1021,15 +596,8 @@ async fn a_response_confirms_or_frees_its_contact() {
 async fn a_withheld_pick_has_no_response() {
     let house = House::open().await;
     house.publish().await;
-    let held = pb::Policy {
-        universal_holdout_share: 0.5,
-        ..policy()
-    };
-    house
-        .store
-        .publish_map(TENANT, "checker", held, &known())
-        .await
-        .unwrap();
+    let held = pb::Policy { universal_holdout_share: 0.5, ..policy() };
+    house.store.publish_map(TENANT, "checker", held, &known()).await.unwrap();
     let mut answers = Vec::new();
     let ids: Vec<String> = (0..20).map(|n| format!("h-{n}")).collect();
     bank::fill(&house.db, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -1037,10 +605,7 @@ async fn a_withheld_pick_has_no_response() {
         let decision = house.decided(id, id).await;
         answers.push(house.respond(&decision, "s_one", pb::ResponseKind::Delivered).await);
     }
-    let withheld = answers
-        .into_iter()
-        .find(Result::is_err)
-        .expect("nobody of twenty is held out");
+    let withheld = answers.into_iter().find(Result::is_err).expect("nobody of twenty is held out");
     refused(withheld, Code::FailedPrecondition, Reason::WrongState);
     house.close().await;
 }
@@ -1050,36 +615,20 @@ async fn assignments_are_taken_in_each_on_its_own() {
     let house = House::open().await;
     let mut client = AssignmentServiceClient::new(house.channel.clone());
     let create = |request_id: &str, share: f64| {
-        let arm = |arm: &str, intended_share: f64, is_control: bool| pb::Arm {
-            arm: arm.into(),
-            intended_share,
-            is_control,
-        };
+        let arm =
+            |arm: &str, intended_share: f64, is_control: bool| pb::Arm { arm: arm.into(), intended_share, is_control };
         let experiment = pb::Experiment {
             experiment_id: "mail".into(),
             display_name: "Mail".into(),
             arms: vec![arm("mens", 0.5, false), arm("none", share, true)],
         };
-        house.service(pb::CreateExperimentRequest {
-            request_id: request_id.into(),
-            experiment: Some(experiment),
-        })
+        house.service(pb::CreateExperimentRequest { request_id: request_id.into(), experiment: Some(experiment) })
     };
     let answer = client.create_experiment(create("e-1", 0.4)).await;
-    assert_eq!(
-        refused(answer, Code::InvalidArgument, Reason::InvalidField),
-        ["experiment.arms"]
-    );
+    assert_eq!(refused(answer, Code::InvalidArgument, Reason::InvalidField), ["experiment.arms"]);
     let created = client.create_experiment(create("e-1", 0.5)).await.unwrap().into_inner();
-    assert_eq!(
-        client.create_experiment(create("e-1", 0.5)).await.unwrap().into_inner(),
-        created
-    );
-    refused(
-        client.create_experiment(create("e-2", 0.5)).await,
-        Code::AlreadyExists,
-        Reason::AlreadyExists,
-    );
+    assert_eq!(client.create_experiment(create("e-1", 0.5)).await.unwrap().into_inner(), created);
+    refused(client.create_experiment(create("e-2", 0.5)).await, Code::AlreadyExists, Reason::AlreadyExists);
 
     let row = |customer_id: &str, arm: &str| pb::Assignment {
         customer_id: customer_id.into(),
@@ -1087,44 +636,18 @@ async fn assignments_are_taken_in_each_on_its_own() {
         assign_time: Some(clock::timestamp(clock::system_now())),
     };
     let import = |experiment_id: &str, assignments: Vec<pb::Assignment>| {
-        house.service(pb::ImportAssignmentsRequest {
-            experiment_id: experiment_id.into(),
-            assignments,
-        })
+        house.service(pb::ImportAssignmentsRequest { experiment_id: experiment_id.into(), assignments })
     };
-    let rows = vec![
-        row("c-1", "mens"),
-        row("c-1", "none"),
-        row("nobody", "none"),
-        row("c-2", "other"),
-        row("c-2", "none"),
-    ];
-    let answer = client
-        .import_assignments(import("mail", rows))
-        .await
-        .unwrap()
-        .into_inner();
+    let rows =
+        vec![row("c-1", "mens"), row("c-1", "none"), row("nobody", "none"), row("c-2", "other"), row("c-2", "none")];
+    let answer = client.import_assignments(import("mail", rows)).await.unwrap().into_inner();
     assert_eq!((answer.accepted, answer.duplicates), (2, 1));
-    let faults: Vec<_> = answer
-        .faults
-        .iter()
-        .map(|fault| (fault.index, fault.field.as_str()))
-        .collect();
+    let faults: Vec<_> = answer.faults.iter().map(|fault| (fault.index, fault.field.as_str())).collect();
     assert_eq!(faults, [(2, "customer_id"), (3, "arm")]);
-    let again = client
-        .import_assignments(import("mail", vec![row("c-1", "none")]))
-        .await
-        .unwrap()
-        .into_inner();
+    let again = client.import_assignments(import("mail", vec![row("c-1", "none")])).await.unwrap().into_inner();
     assert_eq!((again.accepted, again.duplicates), (0, 1));
-    refused(
-        client.import_assignments(import("mail", Vec::new())).await,
-        Code::InvalidArgument,
-        Reason::InvalidField,
-    );
-    let answer = client
-        .import_assignments(import("nothing", vec![row("c-1", "none")]))
-        .await;
+    refused(client.import_assignments(import("mail", Vec::new())).await, Code::InvalidArgument, Reason::InvalidField);
+    let answer = client.import_assignments(import("nothing", vec![row("c-1", "none")])).await;
     refused(answer, Code::NotFound, Reason::NotFound);
     house.close().await;
 }
@@ -1134,41 +657,23 @@ async fn the_feed_tells_what_stands_and_then_what_changes() {
     let house = House::open().await;
     house.publish().await;
     let first = house.decided("r-1", "c-1").await;
-    house
-        .respond(&first, "s_one", pb::ResponseKind::Delivered)
-        .await
-        .unwrap();
+    house.respond(&first, "s_one", pb::ResponseKind::Delivered).await.unwrap();
     let watch = async |cursor: &str, kinds: Vec<i32>| {
-        let message = pb::WatchDecisionsRequest {
-            cursor: cursor.into(),
-            kinds,
-        };
+        let message = pb::WatchDecisionsRequest { cursor: cursor.into(), kinds };
         house.decisions().watch_decisions(house.service(message)).await
     };
     let mut stream = watch("", vec![1, 2, 3]).await.unwrap().into_inner();
     let mut standing = Vec::new();
     let cursor = loop {
-        match tokio::time::timeout(DEADLINE, stream.next())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap()
-            .item
-            .unwrap()
-        {
+        match tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap().unwrap().item.unwrap() {
             Item::Change(change) => standing.push(change),
             Item::Heartbeat(heartbeat) => break heartbeat.cursor,
         }
     };
     assert_eq!(standing.len(), 2);
-    let Some(Change::Exposures(exposures)) = &standing[0].change else {
-        panic!("{standing:?}")
-    };
+    let Some(Change::Exposures(exposures)) = &standing[0].change else { panic!("{standing:?}") };
     assert_eq!(
-        (
-            exposures.decision_id.as_str(),
-            exposures.exposures[0].strategy_id.as_str()
-        ),
+        (exposures.decision_id.as_str(), exposures.exposures[0].strategy_id.as_str()),
         (first.as_str(), "s_one")
     );
     assert_eq!(standing[0].header.as_ref().unwrap().customer_key, "key-of-c-1");
@@ -1176,34 +681,17 @@ async fn the_feed_tells_what_stands_and_then_what_changes() {
     let second = house.decided("r-2", "c-2").await;
     let mut tail = watch(&cursor, vec![1]).await.unwrap().into_inner();
     let change = loop {
-        let next = tokio::time::timeout(DEADLINE, tail.next())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        let next = tokio::time::timeout(DEADLINE, tail.next()).await.unwrap().unwrap().unwrap();
         if let Some(Item::Change(change)) = next.item {
             break change;
         }
     };
-    let Some(Change::Exposures(exposures)) = change.change else {
-        panic!("no exposures")
-    };
+    let Some(Change::Exposures(exposures)) = change.change else { panic!("no exposures") };
     assert_eq!(exposures.decision_id, second);
     assert!(!change.header.unwrap().cursor.is_empty());
-    refused(
-        watch("nonsense", vec![1]).await.map(drop),
-        Code::InvalidArgument,
-        Reason::InvalidField,
-    );
-    refused(
-        watch("", Vec::new()).await.map(drop),
-        Code::InvalidArgument,
-        Reason::InvalidField,
-    );
-    let user = house.maker(pb::WatchDecisionsRequest {
-        cursor: String::new(),
-        kinds: vec![1],
-    });
+    refused(watch("nonsense", vec![1]).await.map(drop), Code::InvalidArgument, Reason::InvalidField);
+    refused(watch("", Vec::new()).await.map(drop), Code::InvalidArgument, Reason::InvalidField);
+    let user = house.maker(pb::WatchDecisionsRequest { cursor: String::new(), kinds: vec![1] });
     let answer = house.decisions().watch_decisions(user).await.map(drop);
     refused(answer, Code::PermissionDenied, Reason::NoPermission);
     house.close().await;

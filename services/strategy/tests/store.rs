@@ -45,11 +45,7 @@ async fn the_same_request_is_decided_once() {
 async fn unknown_customer_is_not_found_and_spares_the_others() {
     test::each(Migrator, async |db| {
         let bank = Bank::open(db, &bank::content(10, 0)).await;
-        let answers = bank
-            .deciding
-            .decide_batch(&[bank.job("r-1", "nobody"), bank.job("r-2", "c-1")])
-            .await
-            .unwrap();
+        let answers = bank.deciding.decide_batch(&[bank.job("r-1", "nobody"), bank.job("r-2", "c-1")]).await.unwrap();
         assert!(matches!(answers[0], Err(Error::NotFound { what: "customer" })));
         assert_eq!(decided(&answers[1]).1, 1);
     })
@@ -74,10 +70,7 @@ async fn jobs_of_one_batch_see_each_others_reservations() {
         let bank = Bank::open(db, &bank::content(2, 0)).await;
         let jobs: Vec<_> = (0..5).map(|n| bank.job(&format!("r-{n}"), "c-1")).collect();
         let answers = bank.deciding.decide_batch(&jobs).await.unwrap();
-        assert_eq!(
-            answers.iter().map(|answer| decided(answer).1).collect::<Vec<_>>(),
-            [1, 1, 0, 0, 0]
-        );
+        assert_eq!(answers.iter().map(|answer| decided(answer).1).collect::<Vec<_>>(), [1, 1, 0, 0, 0]);
     })
     .await;
 }
@@ -87,20 +80,15 @@ async fn caps_and_capacity_hold_in_any_order() {
     test::each(Migrator, async |db| {
         let bank = Bank::open(db, &bank::content(3, 11)).await;
         for round in 0..8_u64 {
-            let mut jobs: Vec<_> = (0..40)
-                .map(|n| bank.job(&format!("r-{round}-{n}"), &format!("c-{}", n % 7)))
-                .collect();
+            let mut jobs: Vec<_> =
+                (0..40).map(|n| bank.job(&format!("r-{round}-{n}"), &format!("c-{}", n % 7))).collect();
             bank::shuffle(&mut jobs, round);
             for batch in jobs.chunks(1 + (round as usize * 5) % 17) {
                 bank.deciding.decide_batch(batch).await.unwrap();
             }
             bank.check(3, 11).await;
         }
-        assert_eq!(
-            bank.contacts().await.len(),
-            21,
-            "nothing that could be said is left unsaid"
-        );
+        assert_eq!(bank.contacts().await.len(), 21, "nothing that could be said is left unsaid");
     })
     .await;
 }
@@ -146,16 +134,9 @@ async fn a_full_channel_gives_way_to_the_next() {
         let bank = Bank::open(db, &bank::content(10, 1)).await;
         let jobs = [bank.job("r-1", "c-1"), bank.job("r-2", "c-2")];
         let answers = bank.deciding.decide_batch(&jobs).await.unwrap();
-        let Ok(Outcome::Decided(second)) = &answers[1] else {
-            panic!("not decided")
-        };
+        let Ok(Outcome::Decided(second)) = &answers[1] else { panic!("not decided") };
         assert_eq!(second.input.full_channels, [0]);
-        let channels: Vec<_> = bank
-            .contacts()
-            .await
-            .into_iter()
-            .map(|contact| contact.channel_id)
-            .collect();
+        let channels: Vec<_> = bank.contacts().await.into_iter().map(|contact| contact.channel_id).collect();
         assert_eq!(channels, ["app", "sms"]);
     })
     .await;
@@ -203,15 +184,8 @@ async fn stale_knowledge_stops_marketing() {
         let mut unknown = job.clone();
         unknown.ask.request_id = "r-2".into();
         unknown.evaluated.fresh_time = None;
-        let answers = bank
-            .deciding
-            .decide_batch(&[Arc::new(job), Arc::new(unknown)])
-            .await
-            .unwrap();
-        assert_eq!(
-            answers.iter().map(|answer| decided(answer).1).collect::<Vec<_>>(),
-            [0, 0]
-        );
+        let answers = bank.deciding.decide_batch(&[Arc::new(job), Arc::new(unknown)]).await.unwrap();
+        assert_eq!(answers.iter().map(|answer| decided(answer).1).collect::<Vec<_>>(), [0, 0]);
     })
     .await;
 }
@@ -232,15 +206,8 @@ async fn a_record_stays_within_its_budget_and_replays() {
 }
 
 fn decided(outcome: &huan_chassis::Result<Outcome>) -> (String, u32) {
-    let Ok(Outcome::Decided(decided)) = outcome else {
-        panic!("{outcome:?}")
-    };
-    let picked = decided
-        .output
-        .picks
-        .iter()
-        .filter(|pick| pick.stage() == pb::Stage::Picked)
-        .count();
+    let Ok(Outcome::Decided(decided)) = outcome else { panic!("{outcome:?}") };
+    let picked = decided.output.picks.iter().filter(|pick| pick.stage() == pb::Stage::Picked).count();
     (decided.decision_id.clone(), picked as u32)
 }
 
@@ -267,10 +234,7 @@ impl Bank {
             assert_eq!(contact.day, DAY);
         }
         assert!(of_customer.values().all(|count| *count <= cap), "{of_customer:?}");
-        assert!(
-            of_channel.get("app").copied().unwrap_or(0) <= capacity,
-            "{of_channel:?}"
-        );
+        assert!(of_channel.get("app").copied().unwrap_or(0) <= capacity, "{of_channel:?}");
         assert_eq!(self.loads().await.get("app"), of_channel.get("app"));
     }
 }
@@ -304,11 +268,7 @@ async fn same_columns<E: EntityTrait>(db: &Database) {
         DbBackend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}')"),
         _ => format!("SELECT column_name AS name FROM information_schema.columns WHERE table_name = '{table}'"),
     };
-    let rows = db
-        .read()
-        .query_all_raw(Statement::from_string(backend, query))
-        .await
-        .unwrap();
+    let rows = db.read().query_all_raw(Statement::from_string(backend, query)).await.unwrap();
     let live: BTreeSet<String> = rows.iter().map(|row| row.try_get("", "name").unwrap()).collect();
     let written: BTreeSet<String> = E::Column::iter().map(|column| column.as_str().to_owned()).collect();
     assert_eq!(live, written, "{table}");

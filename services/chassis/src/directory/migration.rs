@@ -1,9 +1,6 @@
 //! Makes the table `customer_directory`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 
@@ -30,18 +27,12 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col(Directory::Tenant).col(Directory::CustomerId));
         manager.create_table(table).await?;
         let mut index = Index::create();
-        index
-            .name("customer_directory_key")
-            .table(Directory::Table)
-            .col(Directory::Tenant)
-            .col(Directory::CustomerKey);
+        index.name("customer_directory_key").table(Directory::Table).col(Directory::Tenant).col(Directory::CustomerKey);
         manager.create_index(index).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Directory::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(Directory::Table).to_owned()).await
     }
 }
 

@@ -43,10 +43,7 @@ pub struct Consumer<T> {
 
 impl<T> std::fmt::Debug for Consumer<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Consumer")
-            .field("feed", &self.feed)
-            .field("start", &self.start)
-            .finish_non_exhaustive()
+        f.debug_struct("Consumer").field("feed", &self.feed).field("start", &self.start).finish_non_exhaustive()
     }
 }
 
@@ -78,14 +75,7 @@ where
     A: for<'c> Fn(&'c Tx, &'c [T]) -> BoxFuture<'c, Result<()>> + Send + Sync,
 {
     let closed = store.closed();
-    let follower = Follower {
-        store,
-        consumer,
-        apply,
-        at: None,
-        saved: None,
-        progressed: false,
-    };
+    let follower = Follower { store, consumer, apply, at: None, saved: None, progressed: false };
     tokio::select! {
         () = closed => {}
         () = follower.run() => {}
@@ -139,10 +129,7 @@ where
             *known = true;
         }
         let at = self.at.map(|position| position.to_string()).unwrap_or_default();
-        let items = timeout(SILENCE, (self.consumer.open)(at))
-            .await
-            .map_err(|_| silent())?
-            .map_err(Error::Status)?;
+        let items = timeout(SILENCE, (self.consumer.open)(at)).await.map_err(|_| silent())?.map_err(Error::Status)?;
         let mut chunks = items.ready_chunks(BATCH);
         while let Some(chunk) = timeout(SILENCE, chunks.next()).await.map_err(|_| silent())? {
             self.take(chunk).await?;
@@ -153,10 +140,7 @@ where
     /// Applies what came before the first error, then fails with it.
     async fn take(&mut self, chunk: Vec<Result<T, tonic::Status>>) -> Result<()> {
         let mut rows = Vec::with_capacity(chunk.len());
-        let mut step = Step {
-            cursor: self.at,
-            caught_up: None,
-        };
+        let mut step = Step { cursor: self.at, caught_up: None };
         let mut failed = Ok(());
         for item in chunk {
             match item {
@@ -214,11 +198,7 @@ impl Step {
             Mark::Row(header) => self.cursor = Some(header.cursor.parse()?),
             Mark::Heartbeat(heartbeat) => {
                 self.cursor = Some(heartbeat.cursor.parse()?);
-                self.caught_up = heartbeat
-                    .caught_up_time
-                    .as_ref()
-                    .and_then(clock::datetime)
-                    .or(self.caught_up);
+                self.caught_up = heartbeat.caught_up_time.as_ref().and_then(clock::datetime).or(self.caught_up);
             }
             Mark::Unknown => {}
         }
@@ -231,7 +211,5 @@ fn is_expired(error: &Error) -> bool {
 }
 
 fn silent() -> Error {
-    Error::StaleData {
-        why: "the feed fell silent".into(),
-    }
+    Error::StaleData { why: "the feed fell silent".into() }
 }

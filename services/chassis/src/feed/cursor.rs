@@ -41,12 +41,7 @@ pub(super) async fn save(tx: &Tx, feed: &str, position: Position) -> Result<()> 
         cursor: Set(position.to_string()),
         written: Set(micros(system_now())),
     };
-    let replace = OnConflict::column(Column::Feed)
-        .update_columns([Column::Cursor, Column::Written])
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(&**tx)
-        .await?;
+    let replace = OnConflict::column(Column::Feed).update_columns([Column::Cursor, Column::Written]).to_owned();
+    Entity::insert(row).on_conflict(replace).exec_without_returning(&**tx).await?;
     Ok(())
 }

@@ -41,11 +41,7 @@ impl Head {
             Statement::from_string(DbBackend::Sqlite, SQLITE_HEAD)
         };
         let row = store.read().query_one_raw(query).await?.ok_or_else(no_row)?;
-        Ok(Self {
-            position: row.try_get("", "head")?,
-            asked,
-            fence: row.try_get("", "fence")?,
-        })
+        Ok(Self { position: row.try_get("", "head")?, asked, fence: row.try_get("", "fence")? })
     }
 
     /// Tells whether nothing can be added any more up to here.

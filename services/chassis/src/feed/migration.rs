@@ -1,9 +1,6 @@
 //! Makes the tables of feeds: `feed` and `feed_floor` of a producer, `feed_cursor` of a consumer.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -27,10 +24,7 @@ impl MigrationTrait for CreateFeed {
         let mut seq = ColumnDef::new(Feed::Seq);
         seq.big_integer().not_null().primary_key();
         if manager.get_database_backend() == DbBackend::Postgres {
-            manager
-                .get_connection()
-                .execute_unprepared("CREATE SEQUENCE feed_seq")
-                .await?;
+            manager.get_connection().execute_unprepared("CREATE SEQUENCE feed_seq").await?;
             seq.default(Expr::cust(NEXT_POSITION));
         } else {
             // AUTOINCREMENT: a position is never given twice, even after its row has been deleted.
@@ -51,10 +45,7 @@ impl MigrationTrait for CreateFeed {
         manager.drop_table(Table::drop().table(Floor::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Feed::Table).to_owned()).await?;
         if manager.get_database_backend() == DbBackend::Postgres {
-            manager
-                .get_connection()
-                .execute_unprepared("DROP SEQUENCE feed_seq")
-                .await?;
+            manager.get_connection().execute_unprepared("DROP SEQUENCE feed_seq").await?;
         }
         Ok(())
     }
@@ -108,9 +99,7 @@ impl MigrationTrait for CreateFeedCursor {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(FeedCursor::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(FeedCursor::Table).to_owned()).await
     }
 }
 

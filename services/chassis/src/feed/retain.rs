@@ -73,11 +73,7 @@ pub async fn delete_before(store: &Store, before: DateTime<Utc>) -> Result<u64> 
         // Never down: another replica may have been here.
         let raise = floor::Entity::update_many().col_expr(floor::Column::Seq, Expr::value(last));
         raise.filter(floor::Column::Seq.lt(last)).exec(&*tx).await?;
-        deleted += entity::Entity::delete_many()
-            .filter(entity::Column::Seq.lte(last))
-            .exec(&*tx)
-            .await?
-            .rows_affected;
+        deleted += entity::Entity::delete_many().filter(entity::Column::Seq.lte(last)).exec(&*tx).await?.rows_affected;
         tx.commit().await?;
     }
     Ok(deleted)
@@ -85,26 +81,13 @@ pub async fn delete_before(store: &Store, before: DateTime<Utc>) -> Result<u64> 
 
 /// The last of the oldest rows that were all written before a time.
 async fn last_of_batch(store: &Store, before: i64) -> Result<Option<i64>> {
-    let oldest = entity::Entity::find()
-        .select_only()
-        .columns([entity::Column::Seq, entity::Column::Written]);
-    let rows: Vec<(i64, i64)> = oldest
-        .order_by_asc(entity::Column::Seq)
-        .limit(BATCH)
-        .into_tuple()
-        .all(store.read())
-        .await?;
-    Ok(rows
-        .iter()
-        .take_while(|(_, written)| *written < before)
-        .last()
-        .map(|(seq, _)| *seq))
+    let oldest = entity::Entity::find().select_only().columns([entity::Column::Seq, entity::Column::Written]);
+    let rows: Vec<(i64, i64)> =
+        oldest.order_by_asc(entity::Column::Seq).limit(BATCH).into_tuple().all(store.read()).await?;
+    Ok(rows.iter().take_while(|(_, written)| *written < before).last().map(|(seq, _)| *seq))
 }
 
 /// The highest position deleted.
 pub(super) async fn read_floor(store: &Store) -> Result<i64> {
-    Ok(floor::Entity::find()
-        .one(store.read())
-        .await?
-        .map_or(0, |floor| floor.seq))
+    Ok(floor::Entity::find().one(store.read()).await?.map_or(0, |floor| floor.seq))
 }

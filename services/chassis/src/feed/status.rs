@@ -30,10 +30,7 @@ pub(super) struct Progress {
 impl Status {
     /// The status of a feed of which nothing is read.
     pub fn new(feed: &'static str) -> Self {
-        Self {
-            feed,
-            progress: Arc::default(),
-        }
+        Self { feed, progress: Arc::default() }
     }
 
     /// System time of which it is known that everything committed before it is applied; None before the first

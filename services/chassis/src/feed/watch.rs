@@ -52,10 +52,7 @@ pub struct Watch<T> {
 
 impl<T> std::fmt::Debug for Watch<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch")
-            .field("cursor", &self.cursor)
-            .field("kinds", &self.kinds)
-            .finish_non_exhaustive()
+        f.debug_struct("Watch").field("cursor", &self.cursor).field("kinds", &self.kinds).finish_non_exhaustive()
     }
 }
 
@@ -77,9 +74,7 @@ pub fn watch<T: Send + 'static>(
     config: &config::Feed,
     watch: Watch<T>,
 ) -> Result<BoxStream<'static, Result<T, tonic::Status>>> {
-    let cursor = (!watch.cursor.is_empty())
-        .then(|| watch.cursor.parse::<Position>())
-        .transpose()?;
+    let cursor = (!watch.cursor.is_empty()).then(|| watch.cursor.parse::<Position>()).transpose()?;
     let watcher = Watcher {
         wake: store.published(),
         store: store.clone(),
@@ -205,11 +200,7 @@ impl<T> Watcher<T> {
         if Instant::now() >= self.next_heartbeat || (moved && self.ready.is_empty()) {
             self.say_heartbeat();
         } else if self.ready.is_empty() {
-            let wait = if self.target.is_some() {
-                self.patience
-            } else {
-                self.poll
-            };
+            let wait = if self.target.is_some() { self.patience } else { self.poll };
             self.rest(wait.min(self.next_heartbeat - Instant::now())).await;
         }
         Ok(())
@@ -254,10 +245,7 @@ impl<T> Watcher<T> {
     async fn page(&mut self, end: i64) -> Result<Vec<entity::Model>> {
         // Here only: it would give every number a second `max`.
         use sea_orm::ExprTrait as _;
-        let floor = Query::select()
-            .column(floor::Column::Seq)
-            .from(floor::Entity)
-            .to_owned();
+        let floor = Query::select().column(floor::Column::Seq).from(floor::Entity).to_owned();
         let mut rows = entity::Entity::find()
             .filter(entity::Column::Seq.gt(self.cursor))
             .filter(entity::Column::Seq.lte(end))
@@ -266,11 +254,7 @@ impl<T> Watcher<T> {
         if !self.watch.kinds.is_empty() {
             rows = rows.filter(entity::Column::Kind.is_in(self.watch.kinds.iter().copied()));
         }
-        Ok(rows
-            .order_by_asc(entity::Column::Seq)
-            .limit(PAGE)
-            .all(self.store.read())
-            .await?)
+        Ok(rows.order_by_asc(entity::Column::Seq).limit(PAGE).all(self.store.read()).await?)
     }
 
     fn reach(&mut self, head: Head) {
@@ -281,10 +265,8 @@ impl<T> Watcher<T> {
 
     fn say_heartbeat(&mut self) {
         let cursor = Position(self.cursor).to_string();
-        self.ready.push_back((self.watch.heartbeat)(Heartbeat {
-            cursor,
-            caught_up_time: self.caught_up.map(timestamp),
-        }));
+        self.ready
+            .push_back((self.watch.heartbeat)(Heartbeat { cursor, caught_up_time: self.caught_up.map(timestamp) }));
         self.told = self.cursor;
         self.next_heartbeat = Instant::now() + self.heartbeat_every;
     }
@@ -308,9 +290,5 @@ fn entry(row: entity::Model) -> Entry {
         traceparent: row.traceparent,
         write_time: Some(timestamp(from_micros(row.written))),
     };
-    Entry {
-        header,
-        kind: row.kind,
-        payload: row.payload,
-    }
+    Entry { header, kind: row.kind, payload: row.payload }
 }

@@ -39,20 +39,15 @@ pub(super) fn is_open(request: &Request) -> bool {
 }
 
 fn identify(keys: &Keys, headers: &HeaderMap) -> Result<Arc<Identity>> {
-    let header = headers
-        .get(AUTHORIZATION)
-        .ok_or(Error::Unauthenticated { why: "no token" })?;
+    let header = headers.get(AUTHORIZATION).ok_or(Error::Unauthenticated { why: "no token" })?;
     let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-    let token = token.ok_or(Error::Unauthenticated {
-        why: "authorization is not a bearer token",
-    })?;
+    let token = token.ok_or(Error::Unauthenticated { why: "authorization is not a bearer token" })?;
     let identity = keys.verify_shared(token, clock::system_now())?;
     match headers.get(TENANT).and_then(|tenant| tenant.to_str().ok()) {
         // Only a service may name a tenant: a user's is in the token.
-        Some(tenant) if identity.kind == Kind::Service && !tenant.is_empty() => Ok(Arc::new(Identity {
-            tenant: Some(tenant.to_owned()),
-            ..(*identity).clone()
-        })),
+        Some(tenant) if identity.kind == Kind::Service && !tenant.is_empty() => {
+            Ok(Arc::new(Identity { tenant: Some(tenant.to_owned()), ..(*identity).clone() }))
+        }
         _ => Ok(identity),
     }
 }

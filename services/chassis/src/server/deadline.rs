@@ -36,9 +36,7 @@ impl Step for Deadline {
         let until = Instant::now() + timeout.saturating_sub(MARGIN);
         request.extensions_mut().insert(Until(until));
         let answer = tokio::time::timeout_at(until, CURRENT.scope(until, go_on(next, request)));
-        answer
-            .await
-            .unwrap_or_else(|_| Status::deadline_exceeded("the caller's deadline has passed").into_http())
+        answer.await.unwrap_or_else(|_| Status::deadline_exceeded("the caller's deadline has passed").into_http())
     }
 }
 
@@ -64,11 +62,8 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
 /// Writes `grpc-timeout`.
 pub(crate) fn set_timeout(headers: &mut HeaderMap, timeout: Duration) {
     let micros = timeout.as_micros();
-    let text = if micros < 100_000_000 {
-        format!("{micros}u")
-    } else {
-        format!("{}S", timeout.as_secs().min(99_999_999))
-    };
+    let text =
+        if micros < 100_000_000 { format!("{micros}u") } else { format!("{}S", timeout.as_secs().min(99_999_999)) };
     let value = http::HeaderValue::try_from(text).expect("digits and a letter are a header's value");
     headers.insert(GRPC_TIMEOUT, value);
 }
@@ -79,11 +74,7 @@ mod tests {
 
     #[test]
     fn a_timeout_is_written_and_read_alike() {
-        for timeout in [
-            Duration::from_micros(0),
-            Duration::from_millis(1500),
-            Duration::from_secs(3600),
-        ] {
+        for timeout in [Duration::from_micros(0), Duration::from_millis(1500), Duration::from_secs(3600)] {
             let mut headers = HeaderMap::new();
             set_timeout(&mut headers, timeout);
             assert_eq!(super::timeout(&headers), Some(timeout));
@@ -93,9 +84,7 @@ mod tests {
     #[test]
     fn what_is_no_timeout_is_none() {
         for text in ["", "5", "S", "123456789S", "-1S", "1x", "1.5S", "+1S"] {
-            let headers = [("grpc-timeout".parse().unwrap(), text.parse().unwrap())]
-                .into_iter()
-                .collect();
+            let headers = [("grpc-timeout".parse().unwrap(), text.parse().unwrap())].into_iter().collect();
             assert_eq!(timeout(&headers), None, "{text}");
         }
     }

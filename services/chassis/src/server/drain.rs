@@ -30,13 +30,7 @@ impl Step for Drain {
             return response;
         }
         let going = self.going.clone().cancelled_owned().boxed();
-        response.map(|inner| {
-            Body::new(Ending {
-                inner,
-                going,
-                over: false,
-            })
-        })
+        response.map(|inner| Body::new(Ending { inner, going, over: false }))
     }
 }
 

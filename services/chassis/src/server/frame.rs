@@ -13,12 +13,7 @@ const PREFIX: usize = 5;
 /// Reads the whole body of a unary request. Errors: Invalid if it is too large or breaks off.
 pub(super) async fn collect(body: Body) -> Result<Bytes> {
     let collected = Limited::new(body, MAX_MESSAGE_BYTES + PREFIX).collect().await;
-    let fault = || {
-        Error::invalid(
-            "request",
-            format!("breaks off, or is larger than {MAX_MESSAGE_BYTES} bytes"),
-        )
-    };
+    let fault = || Error::invalid("request", format!("breaks off, or is larger than {MAX_MESSAGE_BYTES} bytes"));
     Ok(collected.map_err(|_| fault())?.to_bytes())
 }
 
@@ -57,13 +52,7 @@ mod tests {
 
     #[test]
     fn anything_but_one_plain_message_is_refused() {
-        for bytes in [
-            &[][..],
-            &[0, 0, 0, 0],
-            &[1, 0, 0, 0, 0],
-            &[0, 0, 0, 0, 2, 9],
-            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        ] {
+        for bytes in [&[][..], &[0, 0, 0, 0], &[1, 0, 0, 0, 0], &[0, 0, 0, 0, 2, 9], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
             assert!(message(&Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
         }
     }

@@ -31,9 +31,7 @@ impl Step for Mask {
         };
         if policy.server_streaming {
             // A stream's messages are not masked, so that only those who may see them get any.
-            return refuse(Error::NoPermission {
-                permission: SEE.to_owned(),
-            });
+            return refuse(Error::NoPermission { permission: SEE.to_owned() });
         }
         let response = go_on(next, request).await;
         if span::code(response.headers()).is_some() {
@@ -70,12 +68,7 @@ fn masked_frame(output: &MessageDescriptor, message: Bytes) -> Result<Bytes, pro
 
 /// Masks all personal fields of a message, at any depth.
 fn mask(message: &mut DynamicMessage) {
-    for field in message
-        .descriptor()
-        .fields()
-        .filter(|field| message.has_field(field))
-        .collect::<Vec<_>>()
-    {
+    for field in message.descriptor().fields().filter(|field| message.has_field(field)).collect::<Vec<_>>() {
         let sensitive = policy::sensitive(&field);
         let leads = matches!(field.kind(), FieldKind::Message(inner) if policy::bears_sensitive(&inner));
         if leads || sensitive != Sensitive::Unspecified {
@@ -104,10 +97,7 @@ fn masked_text(text: &str, sensitive: Sensitive) -> String {
     };
     // What is no longer than what may stay would stay whole: then nothing does.
     let stays = |i: usize| length > head + tail && (i < head || i >= length - tail);
-    text.chars()
-        .enumerate()
-        .map(|(i, c)| if stays(i) { c } else { '*' })
-        .collect()
+    text.chars().enumerate().map(|(i, c)| if stays(i) { c } else { '*' }).collect()
 }
 
 #[cfg(test)]
@@ -136,25 +126,13 @@ mod tests {
 
     #[test]
     fn nested_and_repeated_messages_are_masked_and_the_rest_stays() {
-        let holding = profile::Holding {
-            holding_id: "H-0001".into(),
-            customer_id: "C-1".into(),
-            ..Default::default()
-        };
-        let answer = profile::ListHoldingsResponse {
-            holdings: vec![holding.clone(), holding],
-            next_page_token: "t".into(),
-        };
-        let output = huan_proto::pool()
-            .get_message_by_name("huan.profile.v1.ListHoldingsResponse")
-            .unwrap();
+        let holding = profile::Holding { holding_id: "H-0001".into(), customer_id: "C-1".into(), ..Default::default() };
+        let answer =
+            profile::ListHoldingsResponse { holdings: vec![holding.clone(), holding], next_page_token: "t".into() };
+        let output = huan_proto::pool().get_message_by_name("huan.profile.v1.ListHoldingsResponse").unwrap();
         let frame = masked_frame(&output, answer.encode_to_vec().into()).unwrap();
         let masked = profile::ListHoldingsResponse::decode(frame::message(&frame).unwrap()).unwrap();
-        let ids: Vec<_> = masked
-            .holdings
-            .iter()
-            .map(|h| (h.holding_id.as_str(), h.customer_id.as_str()))
-            .collect();
+        let ids: Vec<_> = masked.holdings.iter().map(|h| (h.holding_id.as_str(), h.customer_id.as_str())).collect();
         assert_eq!(ids, [("**0001", "C-1"), ("**0001", "C-1")]);
         assert_eq!(masked.next_page_token, "t");
     }

@@ -25,8 +25,6 @@ impl Step for Permit {
         if identity.is_some_and(|identity| identity.may(&policy.permission)) {
             return go_on(next, request).await;
         }
-        refuse(Error::NoPermission {
-            permission: policy.permission.clone(),
-        })
+        refuse(Error::NoPermission { permission: policy.permission.clone() })
     }
 }

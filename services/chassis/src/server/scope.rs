@@ -31,11 +31,8 @@ impl Step for Scope {
 
 impl Scope {
     async fn check(&self, request: Request) -> Result<Request> {
-        let identity = request
-            .extensions()
-            .get::<Arc<Identity>>()
-            .filter(|identity| identity.kind == Kind::User)
-            .cloned();
+        let identity =
+            request.extensions().get::<Arc<Identity>>().filter(|identity| identity.kind == Kind::User).cloned();
         let scoped = policy(&request).and_then(|policy| policy.scope.map(|node| (policy, node)));
         let (Some(identity), Some((policy, node))) = (identity, scoped) else {
             return Ok(request);
@@ -93,9 +90,7 @@ fn is_everyone(identity: &Identity) -> bool {
 }
 
 fn out_of_scope(field: &str) -> Error {
-    Error::OutOfScope {
-        field: field.to_owned(),
-    }
+    Error::OutOfScope { field: field.to_owned() }
 }
 
 /// The first scope field of a type or of those in it.
@@ -134,11 +129,7 @@ fn scan<'a>(node: usize, mut bytes: &'a [u8], found: &mut Vec<Named<'a>>) -> Opt
         match scope_node(node).0.iter().find(|(known, _)| *known == number) {
             Some((_, ScopeStep::Into(inner))) => scan(*inner, value, found)?,
             Some((_, ScopeStep::Read(scope, field))) => {
-                found.push(Named {
-                    scope: *scope,
-                    field,
-                    value: std::str::from_utf8(value).ok()?,
-                });
+                found.push(Named { scope: *scope, field, value: std::str::from_utf8(value).ok()? });
             }
             None => {}
         }
@@ -207,12 +198,7 @@ mod tests {
     fn found(path: &str, bytes: &[u8]) -> Option<Vec<(pb::Scope, &'static str, String)>> {
         let mut found = Vec::new();
         scan(crate::policy::of(path).unwrap().scope.unwrap(), bytes, &mut found)?;
-        Some(
-            found
-                .into_iter()
-                .map(|named| (named.scope, named.field, named.value.to_owned()))
-                .collect(),
-        )
+        Some(found.into_iter().map(|named| (named.scope, named.field, named.value.to_owned())).collect())
     }
 
     const GET: &str = "/huan.profile.v1.CustomerService/GetCustomer";
@@ -226,9 +212,7 @@ mod tests {
             balance_minor: -1,
             ..Default::default()
         };
-        let request = profile::ImportHoldingsRequest {
-            holdings: vec![holding("C-1"), holding("C-2")],
-        };
+        let request = profile::ImportHoldingsRequest { holdings: vec![holding("C-1"), holding("C-2")] };
         let names = found(IMPORT, &request.encode_to_vec()).unwrap();
         let customer = |id: &str| (pb::Scope::Customer, "customer_id", id.to_owned());
         assert_eq!(names, [customer("C-1"), customer("C-2")]);
@@ -236,16 +220,8 @@ mod tests {
 
     #[test]
     fn a_field_given_twice_is_found_twice() {
-        let mut bytes = profile::GetCustomerRequest {
-            customer_id: "C-1".into(),
-        }
-        .encode_to_vec();
-        bytes.extend(
-            profile::GetCustomerRequest {
-                customer_id: "C-2".into(),
-            }
-            .encode_to_vec(),
-        );
+        let mut bytes = profile::GetCustomerRequest { customer_id: "C-1".into() }.encode_to_vec();
+        bytes.extend(profile::GetCustomerRequest { customer_id: "C-2".into() }.encode_to_vec());
         assert_eq!(found(GET, &bytes).unwrap().len(), 2);
     }
 
@@ -255,35 +231,19 @@ mod tests {
         bytes.extend([0x79, 0, 0, 0, 0, 0, 0, 0, 0]); // field 15, fixed64
         bytes.extend([0x7d, 0, 0, 0, 0]); // field 15, fixed32
         bytes.extend([0x7b, 0x0a, 0x01, b'x', 0x0b, 0x0c, 0x7c]); // group 15 with field 1 and group 1 in it
-        bytes.extend(
-            profile::GetCustomerRequest {
-                customer_id: "C-1".into(),
-            }
-            .encode_to_vec(),
-        );
+        bytes.extend(profile::GetCustomerRequest { customer_id: "C-1".into() }.encode_to_vec());
         assert_eq!(found(GET, &bytes).unwrap().len(), 1);
     }
 
     #[test]
     fn broken_bytes_are_refused() {
-        for bytes in [
-            &[0x0a][..],
-            &[0x0a, 5, b'x'],
-            &[0x0c],
-            &[0x0b],
-            &[0xff; 11],
-            &[0x0a, 1, 0xff],
-            &[0x0e],
-        ] {
+        for bytes in [&[0x0a][..], &[0x0a, 5, b'x'], &[0x0c], &[0x0b], &[0xff; 11], &[0x0a, 1, 0xff], &[0x0e]] {
             assert_eq!(found(GET, bytes), None, "{bytes:?}");
         }
     }
 
     #[test]
     fn the_first_scope_field_is_named() {
-        assert_eq!(
-            first_field(crate::policy::of(IMPORT).unwrap().scope.unwrap()),
-            "customer_id"
-        );
+        assert_eq!(first_field(crate::policy::of(IMPORT).unwrap().scope.unwrap()), "customer_id");
     }
 }

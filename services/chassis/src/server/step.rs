@@ -55,10 +55,7 @@ impl<A: Step, S> tower::Layer<S> for Layer<A> {
     type Service = Stepped<A, S>;
 
     fn layer(&self, inner: S) -> Stepped<A, S> {
-        Stepped {
-            step: self.0.clone(),
-            inner,
-        }
+        Stepped { step: self.0.clone(), inner }
     }
 }
 

@@ -42,9 +42,7 @@ rm -rf "$2""#;
 pub async fn each<M: MigratorTrait>(_migrator: M, suite: impl AsyncFn(Store)) {
     for (name, database) in [("sqlite", sqlite()), ("postgres", postgres().await)] {
         let _named = Named(name);
-        let store = Store::open::<M>(&database)
-            .await
-            .expect("a fresh database takes the schema");
+        let store = Store::open::<M>(&database).await.expect("a fresh database takes the schema");
         suite(store.clone()).await;
         store.close();
     }
@@ -52,23 +50,14 @@ pub async fn each<M: MigratorTrait>(_migrator: M, suite: impl AsyncFn(Store)) {
 
 /// A fresh SQLite database in memory. It has one connection, so a read beside an open transaction fails.
 pub fn sqlite() -> config::Database {
-    config::Database {
-        url: "sqlite::memory:".into(),
-        max_connections: 1,
-    }
+    config::Database { url: "sqlite::memory:".into(), max_connections: 1 }
 }
 
 /// A fresh SQLite database in a file, which lives as long as the folder.
 pub fn sqlite_file() -> (TempDir, config::Database) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let url = format!("sqlite://{}/data/test.db", folder.path().display());
-    (
-        folder,
-        config::Database {
-            url,
-            max_connections: CONNECTIONS,
-        },
-    )
+    (folder, config::Database { url, max_connections: CONNECTIONS })
 }
 
 /// A fresh PostgreSQL database. Panics, naming the package to install, if there is no PostgreSQL.
@@ -77,13 +66,8 @@ pub async fn postgres() -> config::Database {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = SERVER.get_or_init(Server::start).await;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let admin = connect(&server.database("postgres"))
-        .await
-        .expect("the server that was started can be reached");
-    admin
-        .execute_unprepared(&format!("CREATE DATABASE {name}"))
-        .await
-        .expect("the server is ours");
+    let admin = connect(&server.database("postgres")).await.expect("the server that was started can be reached");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("the server is ours");
     admin.close().await.expect("the connection can be closed");
     server.database(&name)
 }
@@ -109,12 +93,8 @@ impl Server {
     async fn start() -> Self {
         let started = tokio::task::spawn_blocking(|| {
             let programs = Programs::find();
-            let folder = programs
-                .prepare()
-                .unwrap_or_else(|error| panic!("PostgreSQL's folder: {error}"));
-            let leash = programs
-                .leash(&folder)
-                .unwrap_or_else(|error| panic!("PostgreSQL: {error}"));
+            let folder = programs.prepare().unwrap_or_else(|error| panic!("PostgreSQL's folder: {error}"));
+            let leash = programs.leash(&folder).unwrap_or_else(|error| panic!("PostgreSQL: {error}"));
             Self { folder, _leash: leash }
         });
         let server = started.await.expect("PostgreSQL starts");
@@ -138,10 +118,7 @@ impl Server {
 
     fn database(&self, name: &str) -> config::Database {
         let url = format!("postgres://test@localhost/{name}?host={}", self.folder.display());
-        config::Database {
-            url,
-            max_connections: CONNECTIONS,
-        }
+        config::Database { url, max_connections: CONNECTIONS }
     }
 }
 
@@ -153,18 +130,13 @@ struct Programs {
 
 impl Programs {
     fn find() -> Self {
-        let is_root = tempfile::tempdir()
-            .and_then(|folder| fs::metadata(folder.path()))
-            .is_ok_and(|made| made.uid() == 0);
+        let is_root =
+            tempfile::tempdir().and_then(|folder| fs::metadata(folder.path())).is_ok_and(|made| made.uid() == 0);
         let user = is_root.then(|| {
-            let found = ["postgres", "nobody"]
-                .into_iter()
-                .find_map(|name| Some((id("-u", name)?, id("-g", name)?)));
+            let found = ["postgres", "nobody"].into_iter().find_map(|name| Some((id("-u", name)?, id("-g", name)?)));
             found.expect("root has a user `postgres` or `nobody` to run PostgreSQL as")
         });
-        let bin = folders()
-            .into_iter()
-            .find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists());
+        let bin = folders().into_iter().find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists());
         let bin = bin.expect("these tests need PostgreSQL's server programs: apt-get install postgresql");
         Self { bin, user }
     }
@@ -175,12 +147,7 @@ impl Programs {
             command.uid(user).gid(group);
         }
         // Out of the test's process group: it must outlive the test to clean up.
-        command
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         command
     }
 
@@ -189,11 +156,7 @@ impl Programs {
         let template = self.template()?;
         let folder = tempfile::Builder::new().prefix("huan-postgres-").tempdir()?;
         self.give(folder.path())?;
-        run(self
-            .command("cp")
-            .arg("-R")
-            .arg(template)
-            .arg(folder.path().join("data")))?;
+        run(self.command("cp").arg("-R").arg(template).arg(folder.path().join("data")))?;
         Ok(folder.keep())
     }
 
@@ -212,13 +175,7 @@ impl Programs {
             let new = folder.join("new");
             run(self.command("rm").arg("-rf").arg(&new))?;
             let mut initdb = self.command(self.bin.join("initdb"));
-            initdb.args([
-                "--no-sync",
-                "--no-locale",
-                "--encoding=UTF8",
-                "--auth=trust",
-                "--username=test",
-            ]);
+            initdb.args(["--no-sync", "--no-locale", "--encoding=UTF8", "--auth=trust", "--username=test"]);
             run(initdb.arg("--wal-segsize=1").arg("-D").arg(&new))?;
             fs::rename(new, &template)?;
         }
@@ -227,16 +184,12 @@ impl Programs {
 
     fn leash(&self, folder: &Path) -> io::Result<Child> {
         let mut shell = self.command("sh");
-        shell
-            .args(["-c", LEASH, "leash"])
-            .arg(self.bin.join("postgres"))
-            .arg(folder);
+        shell.args(["-c", LEASH, "leash"]).arg(self.bin.join("postgres")).arg(folder);
         shell.stdin(Stdio::piped()).spawn()
     }
 
     fn give(&self, folder: &Path) -> io::Result<()> {
-        self.user
-            .map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)))
+        self.user.map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)))
     }
 }
 
@@ -254,11 +207,7 @@ fn version_of(bin: &Path) -> Option<u32> {
 }
 
 fn id(which: &str, name: &str) -> Option<u32> {
-    let output = Command::new("id")
-        .args([which, name])
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = Command::new("id").args([which, name]).output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
@@ -267,8 +216,5 @@ fn run(command: &mut Command) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    Err(io::Error::other(format!(
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    )))
+    Err(io::Error::other(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr))))
 }

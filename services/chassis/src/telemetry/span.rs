@@ -54,13 +54,7 @@ pub(crate) fn watch(span: &Span, is_fault: fn(Code) -> bool, response: http::Res
         record(span, is_fault, code);
         return response;
     }
-    response.map(|inner| {
-        Body::new(Watched {
-            inner,
-            span: span.clone(),
-            is_fault,
-        })
-    })
+    response.map(|inner| Body::new(Watched { inner, span: span.clone(), is_fault }))
 }
 
 /// Records how the RPC ended.
@@ -74,10 +68,7 @@ pub(crate) fn record(span: &Span, is_fault: fn(Code) -> bool, code: Code) {
 /// True if the status is the server's fault, and so a server span's error (OpenTelemetry's conventions for gRPC).
 pub(crate) fn server_fault(code: Code) -> bool {
     use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
-    matches!(
-        code,
-        Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss
-    )
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
 }
 
 /// True if the status is anything but OK: a client span's error.
@@ -87,9 +78,7 @@ pub(crate) fn client_fault(code: Code) -> bool {
 
 /// The status code in headers or trailers; `None` if it is still to come.
 pub(crate) fn code(headers: &HeaderMap) -> Option<Code> {
-    headers
-        .get(Status::GRPC_STATUS)
-        .map(|code| Code::from_bytes(code.as_bytes()))
+    headers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()))
 }
 
 struct Watched {

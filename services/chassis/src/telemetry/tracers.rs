@@ -47,22 +47,14 @@ impl Tracers {
         make: impl Fn(Resource) -> Result<SdkTracerProvider> + Send + Sync + 'static,
     ) -> Result<Tracers> {
         let default = tracer(make(resource(service))?);
-        let inner = Inner {
-            make: Box::new(make),
-            default,
-            others: RwLock::default(),
-            service: service.to_owned(),
-        };
+        let inner = Inner { make: Box::new(make), default, others: RwLock::default(), service: service.to_owned() };
         Ok(Tracers { inner: Arc::new(inner) })
     }
 
     /// The layer that makes tracing's spans, from info up, OpenTelemetry's: to install for the process, or for one
     /// subscriber.
     pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
-        let layer = tracing_opentelemetry::layer()
-            .with_tracer(self.clone())
-            .with_location(false)
-            .with_threads(false);
+        let layer = tracing_opentelemetry::layer().with_tracer(self.clone()).with_location(false).with_threads(false);
         layer.with_filter(LevelFilter::INFO)
     }
 
@@ -80,13 +72,7 @@ impl Tracers {
         if service == self.inner.service {
             return self.inner.default.1.clone();
         }
-        if let Some((_, tracer)) = self
-            .inner
-            .others
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(service)
-        {
+        if let Some((_, tracer)) = self.inner.others.read().unwrap_or_else(PoisonError::into_inner).get(service) {
             return tracer.clone();
         }
         let mut others = self.inner.others.write().unwrap_or_else(PoisonError::into_inner);
@@ -113,9 +99,7 @@ impl Tracer for Tracers {
 
 impl fmt::Debug for Tracers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracers")
-            .field("service", &self.inner.service)
-            .finish_non_exhaustive()
+        f.debug_struct("Tracers").field("service", &self.inner.service).finish_non_exhaustive()
     }
 }
 
@@ -148,9 +132,7 @@ mod tests {
 
     impl SpanExporter for Sink {
         async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-            let named = batch
-                .into_iter()
-                .map(|span| (self.service.clone(), span.name.into_owned()));
+            let named = batch.into_iter().map(|span| (self.service.clone(), span.name.into_owned()));
             self.spans.lock().unwrap().extend(named);
             Ok(())
         }
@@ -164,15 +146,9 @@ mod tests {
     #[test]
     fn a_span_and_its_children_go_to_their_own_service() {
         let spans = Arc::default();
-        let sink = Sink {
-            service: String::new(),
-            spans: Arc::clone(&spans),
-        };
+        let sink = Sink { service: String::new(), spans: Arc::clone(&spans) };
         let make = move |resource| {
-            Ok(SdkTracerProvider::builder()
-                .with_resource(resource)
-                .with_simple_exporter(sink.clone())
-                .build())
+            Ok(SdkTracerProvider::builder().with_resource(resource).with_simple_exporter(sink.clone()).build())
         };
         let tracers = Tracers::new("huan", make).unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(tracers.layer()), || {
@@ -183,9 +159,6 @@ mod tests {
             tracing::info_span!("job").in_scope(|| {});
         });
         let expected = [("profile", "commit"), ("profile", "rpc"), ("huan", "job")];
-        assert_eq!(
-            *spans.lock().unwrap(),
-            expected.map(|(service, span)| (service.to_owned(), span.to_owned()))
-        );
+        assert_eq!(*spans.lock().unwrap(), expected.map(|(service, span)| (service.to_owned(), span.to_owned())));
     }
 }

@@ -67,12 +67,7 @@ impl Bank {
         };
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(server::serve(parts, listener, stopped.map(|_| ())));
-        Bank {
-            keys,
-            url,
-            stop: Some(stop),
-            served,
-        }
+        Bank { keys, url, stop: Some(stop), served }
     }
 
     pub fn stop(&mut self) {
@@ -80,13 +75,8 @@ impl Bank {
     }
 
     pub async fn channel(&self, timeout_millis: u64) -> Channel {
-        let upstream = config::Upstream {
-            url: self.url.clone(),
-            timeout_millis,
-        };
-        client::connect_lazy(&upstream, self.keys.clone(), "test")
-            .await
-            .unwrap()
+        let upstream = config::Upstream { url: self.url.clone(), timeout_millis };
+        client::connect_lazy(&upstream, self.keys.clone(), "test").await.unwrap()
     }
 
     pub async fn customers(&self) -> CustomerServiceClient<Channel> {
@@ -95,28 +85,17 @@ impl Bank {
 
     /// A bare connection, that adds nothing to what it is given.
     pub fn bare(&self) -> tonic::transport::Channel {
-        tonic::transport::Endpoint::from_shared(self.url.clone())
-            .unwrap()
-            .connect_lazy()
+        tonic::transport::Endpoint::from_shared(self.url.clone()).unwrap().connect_lazy()
     }
 
     pub fn user<T>(&self, role: &str, org_path: &str, message: T) -> Request<T> {
-        self.bearer(
-            &Claims::user("u-1", "bank", &[role], org_path, clock::system_now()),
-            message,
-        )
+        self.bearer(&Claims::user("u-1", "bank", &[role], org_path, clock::system_now()), message)
     }
 
     /// A channel app's token for one customer.
     pub fn own<T>(&self, customer_id: &str, message: T) -> Request<T> {
         let claims = Claims::user("app", "bank", &["channel"], "/", clock::system_now());
-        self.bearer(
-            &Claims {
-                customer_id: Some(customer_id.to_owned()),
-                ..claims
-            },
-            message,
-        )
+        self.bearer(&Claims { customer_id: Some(customer_id.to_owned()), ..claims }, message)
     }
 
     pub fn bearer<T>(&self, claims: &Claims, message: T) -> Request<T> {
@@ -132,9 +111,7 @@ impl Bank {
 }
 
 pub fn get(customer_id: &str) -> pb::GetCustomerRequest {
-    pb::GetCustomerRequest {
-        customer_id: customer_id.to_owned(),
-    }
+    pb::GetCustomerRequest { customer_id: customer_id.to_owned() }
 }
 
 struct Book;
@@ -152,11 +129,7 @@ impl Owners for Book {
 }
 
 fn customer(customer_id: &str, note: &str) -> pb::Customer {
-    let person = pb::Person {
-        name: "张三丰".into(),
-        phone: "13800138000".into(),
-        ..Default::default()
-    };
+    let person = pb::Person { name: "张三丰".into(), phone: "13800138000".into(), ..Default::default() };
     pb::Customer {
         customer_id: customer_id.to_owned(),
         manager_id: note.to_owned(),
@@ -172,11 +145,7 @@ impl CustomerService for Customers {
         request: Request<pb::GetCustomerRequest>,
     ) -> Result<Response<pb::GetCustomerResponse>, Status> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        if self
-            .away
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-            .is_ok()
-        {
+        if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(Status::unavailable("away"));
         }
         Identity::of(&request)?.tenant()?;
@@ -184,23 +153,16 @@ impl CustomerService for Customers {
         let note = match id {
             EAST | WEST => String::new(),
             SLOW => std::future::pending().await,
-            DEADLINE => request
-                .metadata()
-                .get("grpc-timeout")
-                .map(|t| t.to_str().unwrap().to_owned())
-                .unwrap_or_default(),
+            DEADLINE => {
+                request.metadata().get("grpc-timeout").map(|t| t.to_str().unwrap().to_owned()).unwrap_or_default()
+            }
             FAR => {
                 let further = CustomerServiceClient::new(self.further.clone().unwrap());
-                return further
-                    .clone()
-                    .get_customer(client::on_behalf(&request, get(DEADLINE)))
-                    .await;
+                return further.clone().get_customer(client::on_behalf(&request, get(DEADLINE))).await;
             }
             _ => return Err(Error::NotFound { what: "customer" }.into()),
         };
-        Ok(Response::new(pb::GetCustomerResponse {
-            customer: Some(customer(id, &note)),
-        }))
+        Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer(id, &note)) }))
     }
 
     async fn list_customers(
@@ -208,10 +170,7 @@ impl CustomerService for Customers {
         _: Request<pb::ListCustomersRequest>,
     ) -> Result<Response<pb::ListCustomersResponse>, Status> {
         let customers = vec![customer(EAST, ""), customer(WEST, "")];
-        Ok(Response::new(pb::ListCustomersResponse {
-            customers,
-            next_page_token: String::new(),
-        }))
+        Ok(Response::new(pb::ListCustomersResponse { customers, next_page_token: String::new() }))
     }
 
     async fn create_customer(
@@ -219,16 +178,10 @@ impl CustomerService for Customers {
         request: Request<pb::CreateCustomerRequest>,
     ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        if self
-            .away
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-            .is_ok()
-        {
+        if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(Status::unavailable("away"));
         }
-        Ok(Response::new(pb::CreateCustomerResponse {
-            customer: request.into_inner().customer,
-        }))
+        Ok(Response::new(pb::CreateCustomerResponse { customer: request.into_inner().customer }))
     }
 
     async fn update_customer(
@@ -260,9 +213,6 @@ impl ProfileService for Profiles {
 
     async fn watch_profiles(&self, _: Request<pb::WatchProfilesRequest>) -> Result<Response<Watched>, Status> {
         let one = stream::iter([Ok(pb::WatchProfilesResponse::default())]);
-        Ok(Response::new(Box::pin(futures::StreamExt::chain(
-            one,
-            stream::pending(),
-        ))))
+        Ok(Response::new(Box::pin(futures::StreamExt::chain(one, stream::pending()))))
     }
 }

@@ -13,11 +13,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// Longer than anything here takes.
 pub const LONG: Duration = Duration::from_secs(30);
-pub const FEED: config::Feed = config::Feed {
-    retention_hours: 1,
-    poll_millis: 20,
-    heartbeat_millis: 50,
-};
+pub const FEED: config::Feed = config::Feed { retention_hours: 1, poll_millis: 20, heartbeat_millis: 50 };
 
 pub struct Migrator;
 
@@ -58,9 +54,7 @@ pub async fn publish(store: &Store, texts: &[&str]) -> Position {
 }
 
 pub async fn add(tx: &Tx, texts: &[&str]) -> Position {
-    feed::publish(tx, texts.iter().map(|text| row("c-1", text)).collect())
-        .await
-        .unwrap()
+    feed::publish(tx, texts.iter().map(|text| row("c-1", text)).collect()).await.unwrap()
 }
 
 /// Watches all kinds, with a snapshot of the given texts.
@@ -81,33 +75,16 @@ pub fn open_with(
     kinds: Vec<i32>,
 ) -> Result<Items> {
     let row = |entry| Ok(Item::Row(entry));
-    feed::watch(
-        store,
-        &FEED,
-        Watch {
-            cursor: cursor.into(),
-            kinds,
-            snapshot,
-            row,
-            heartbeat: Item::Heartbeat,
-        },
-    )
+    feed::watch(store, &FEED, Watch { cursor: cursor.into(), kinds, snapshot, row, heartbeat: Item::Heartbeat })
 }
 
 /// A row of a snapshot: it has no cursor.
 pub fn standing(text: &str) -> Entry {
-    Entry {
-        header: Header::default(),
-        kind: 1,
-        payload: text.into(),
-    }
+    Entry { header: Header::default(), kind: 1, payload: text.into() }
 }
 
 pub async fn next(items: &mut Items) -> Result<Item, tonic::Status> {
-    tokio::time::timeout(LONG, items.next())
-        .await
-        .expect("in time")
-        .expect("the stream goes on")
+    tokio::time::timeout(LONG, items.next()).await.expect("in time").expect("the stream goes on")
 }
 
 pub async fn next_row(items: &mut Items) -> Entry {

@@ -98,18 +98,9 @@ async fn get_feed_status_tells_how_far_each_feed_is_read() {
         let follower = Follower::start(&store, &["state"]);
         let rpc = feed::status::Rpc::new(vec![follower.status.clone()]);
         follower.follows().await;
-        let answer = rpc
-            .get_feed_status(tonic::Request::new(GetFeedStatusRequest {}))
-            .await
-            .unwrap()
-            .into_inner();
-        let [consumer] = answer.consumers.as_slice() else {
-            panic!("one feed")
-        };
-        assert_eq!(
-            (consumer.feed.as_str(), consumer.cursor.as_str(), consumer.applied),
-            ("profile", "0", 1)
-        );
+        let answer = rpc.get_feed_status(tonic::Request::new(GetFeedStatusRequest {})).await.unwrap().into_inner();
+        let [consumer] = answer.consumers.as_slice() else { panic!("one feed") };
+        assert_eq!((consumer.feed.as_str(), consumer.cursor.as_str(), consumer.applied), ("profile", "0", 1));
         assert!(consumer.caught_up_time.is_some());
     })
     .await;
@@ -126,11 +117,7 @@ async fn closing_the_store_ends_its_consumers() {
 }
 
 async fn saved(store: &Store) -> Option<String> {
-    feed::cursor::Entity::find_by_id("profile".to_owned())
-        .one(store.read())
-        .await
-        .unwrap()
-        .map(|row| row.cursor)
+    feed::cursor::Entity::find_by_id("profile".to_owned()).one(store.read()).await.unwrap().map(|row| row.cursor)
 }
 
 /// A consumer that notes what it sees.
@@ -160,13 +147,7 @@ impl Follower {
             status: status.clone(),
         };
         let task = tokio::spawn(follow(store.clone(), consumer, Arc::clone(&seen), Arc::clone(&fail)));
-        Self {
-            status,
-            seen,
-            fail,
-            opened,
-            task,
-        }
+        Self { status, seen, fail, opened, task }
     }
 
     /// Waits until the snapshot is complete.
@@ -205,9 +186,7 @@ fn note(_: &Tx, batch: &[Item], seen: &Mutex<Vec<String>>, fail: &AtomicBool) ->
         return Err(Error::Internal("once".into()));
     }
     for item in batch {
-        let Item::Row(entry) = item else {
-            panic!("heartbeats are not applied")
-        };
+        let Item::Row(entry) = item else { panic!("heartbeats are not applied") };
         seen.lock().unwrap().push(text(entry));
     }
     Ok(())

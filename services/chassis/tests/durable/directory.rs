@@ -13,21 +13,10 @@ async fn a_customer_is_found_by_number_and_by_key_in_its_own_tenant() {
     test::each(Migrator, async |store| {
         write(&store, vec![row("c-1", "/hq/east")]).await;
         let directory = Directory::new(store);
-        assert_eq!(
-            directory.owner_path("bank", "c-1").await.unwrap().as_deref(),
-            Some("/hq/east")
-        );
+        assert_eq!(directory.owner_path("bank", "c-1").await.unwrap().as_deref(), Some("/hq/east"));
         assert_eq!(directory.owner_path("bank", "c-2").await.unwrap(), None);
         assert_eq!(directory.owner_path("other", "c-1").await.unwrap(), None);
-        assert_eq!(
-            directory
-                .find_by_key("bank", "key-c-1")
-                .await
-                .unwrap()
-                .unwrap()
-                .customer_id,
-            "c-1"
-        );
+        assert_eq!(directory.find_by_key("bank", "key-c-1").await.unwrap().unwrap().customer_id, "c-1");
         assert!(directory.find_by_key("other", "key-c-1").await.unwrap().is_none());
     })
     .await;
@@ -36,18 +25,8 @@ async fn a_customer_is_found_by_number_and_by_key_in_its_own_tenant() {
 #[tokio::test]
 async fn what_is_written_last_holds() {
     test::each(Migrator, async |store| {
-        write(
-            &store,
-            vec![row("c-1", "/hq/east"), row("c-2", "/hq/east"), row("c-1", "/hq/west")],
-        )
-        .await;
-        let read = async || {
-            Directory::new(store.clone())
-                .owner_path("bank", "c-1")
-                .await
-                .unwrap()
-                .unwrap()
-        };
+        write(&store, vec![row("c-1", "/hq/east"), row("c-2", "/hq/east"), row("c-1", "/hq/west")]).await;
+        let read = async || Directory::new(store.clone()).owner_path("bank", "c-1").await.unwrap().unwrap();
         assert_eq!(read().await, "/hq/west");
         write(&store, vec![row("c-1", "/hq/south")]).await;
         assert_eq!(read().await, "/hq/south");

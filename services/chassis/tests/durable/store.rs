@@ -29,11 +29,7 @@ async fn a_transaction_that_is_dropped_leaves_nothing() {
 #[tokio::test]
 async fn a_taken_value_is_recognised() {
     test::each(Migrator, async |store| {
-        let row = feed::cursor::Model {
-            feed: "profile".into(),
-            cursor: "1".into(),
-            written: 0,
-        };
+        let row = feed::cursor::Model { feed: "profile".into(), cursor: "1".into(), written: 0 };
         let tx = store.begin().await.unwrap();
         row.clone().into_active_model().insert(&*tx).await.unwrap();
         let again = row.into_active_model().insert(&*tx).await.unwrap_err();
@@ -80,16 +76,9 @@ async fn many_writers_and_readers_of_one_file_never_find_it_busy() {
     let store = Store::open::<Migrator>(&database).await.unwrap();
     let writers = (0..16).map(|_| tokio::spawn(count_up(store.clone(), 20)));
     let readers = (0..16).map(|_| tokio::spawn(read(store.clone(), 100)));
-    futures::future::try_join_all(writers.chain(readers).collect::<Vec<_>>())
-        .await
-        .unwrap();
-    let cursors: BTreeSet<_> = feed::cursor::Entity::find()
-        .all(store.read())
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|row| row.cursor)
-        .collect();
+    futures::future::try_join_all(writers.chain(readers).collect::<Vec<_>>()).await.unwrap();
+    let cursors: BTreeSet<_> =
+        feed::cursor::Entity::find().all(store.read()).await.unwrap().into_iter().map(|row| row.cursor).collect();
     assert_eq!(cursors, BTreeSet::from(["320".to_owned()]));
 }
 
@@ -97,16 +86,9 @@ async fn many_writers_and_readers_of_one_file_never_find_it_busy() {
 async fn count_up(store: Store, times: u32) {
     for _ in 0..times {
         let tx = store.begin().await.unwrap();
-        let found = feed::cursor::Entity::find_by_id("count".to_owned())
-            .one(&*tx)
-            .await
-            .unwrap();
+        let found = feed::cursor::Entity::find_by_id("count".to_owned()).one(&*tx).await.unwrap();
         let before: u32 = found.as_ref().map_or(0, |found| found.cursor.parse().unwrap());
-        let next = feed::cursor::Model {
-            feed: "count".into(),
-            cursor: (before + 1).to_string(),
-            written: 0,
-        };
+        let next = feed::cursor::Model { feed: "count".into(), cursor: (before + 1).to_string(), written: 0 };
         let next = next.into_active_model().reset_all();
         match found {
             Some(_) => drop(next.update(&*tx).await.unwrap()),

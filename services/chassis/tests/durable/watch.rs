@@ -23,11 +23,7 @@ async fn a_row_says_all_that_it_was_published_with() {
         let before = system_now();
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let tx = store.begin().await.unwrap();
-        let row = Row {
-            traceparent: Some(trace.into()),
-            kind: 7,
-            ..row("c-9", "hello")
-        };
+        let row = Row { traceparent: Some(trace.into()), kind: 7, ..row("c-9", "hello") };
         let position = feed::publish(&tx, vec![row.clone()]).await.unwrap();
         tx.commit().await.unwrap();
 
@@ -35,14 +31,8 @@ async fn a_row_says_all_that_it_was_published_with() {
         assert_eq!((entry.kind, &entry.payload), (7, &row.payload));
         let header = entry.header;
         assert_eq!(header.cursor, position.to_string());
-        assert_eq!(
-            [header.tenant_id, header.customer_id, header.customer_key],
-            ["bank", "c-9", "key-c-9"]
-        );
-        assert_eq!(
-            (header.partition, header.owner_path),
-            (feed::partition("c-9"), "/hq/east".into())
-        );
+        assert_eq!([header.tenant_id, header.customer_id, header.customer_key], ["bank", "c-9", "key-c-9"]);
+        assert_eq!((header.partition, header.owner_path), (feed::partition("c-9"), "/hq/east".into()));
         assert_eq!(header.traceparent, trace);
         let written = datetime(&header.write_time.unwrap()).unwrap();
         assert!((before.timestamp_micros()..=system_now().timestamp_micros()).contains(&written.timestamp_micros()));
@@ -94,13 +84,9 @@ async fn without_a_cursor_the_state_comes_first_and_then_what_changes() {
             Ok(Item::Row(standing("state")))
         });
         let mut items = open_with(&store, "", snapshot.boxed(), vec![]).unwrap();
-        let Item::Row(state) = next(&mut items).await.unwrap() else {
-            panic!("the snapshot comes first")
-        };
+        let Item::Row(state) = next(&mut items).await.unwrap() else { panic!("the snapshot comes first") };
         assert_eq!((text(&state).as_str(), state.header.cursor.as_str()), ("state", ""));
-        let Item::Heartbeat(end) = next(&mut items).await.unwrap() else {
-            panic!("a heartbeat ends it")
-        };
+        let Item::Heartbeat(end) = next(&mut items).await.unwrap() else { panic!("a heartbeat ends it") };
         assert_eq!(end.cursor, head.to_string());
         assert_eq!(texts(&mut items, 1).await, ["during"]);
     })
@@ -111,10 +97,7 @@ async fn without_a_cursor_the_state_comes_first_and_then_what_changes() {
 async fn kinds_that_are_not_wanted_are_passed_over() {
     test::each(Migrator, async |store| {
         let tx = store.begin().await.unwrap();
-        let rows = [(1, "a"), (2, "b"), (1, "c"), (3, "d")].map(|(kind, text)| Row {
-            kind,
-            ..row("c-1", text)
-        });
+        let rows = [(1, "a"), (2, "b"), (1, "c"), (3, "d")].map(|(kind, text)| Row { kind, ..row("c-1", text) });
         let last = feed::publish(&tx, rows.to_vec()).await.unwrap();
         tx.commit().await.unwrap();
         let mut items = open_kinds(&store, "0", &[], vec![1]).unwrap();
@@ -178,9 +161,7 @@ async fn closing_the_store_ends_its_watches() {
     test::each(Migrator, async |store| {
         let items = open(&store, "0", &[]).unwrap();
         store.close();
-        let rest: Vec<_> = tokio::time::timeout(Duration::from_secs(30), items.collect())
-            .await
-            .unwrap();
+        let rest: Vec<_> = tokio::time::timeout(Duration::from_secs(30), items.collect()).await.unwrap();
         assert!(rest.iter().all(Result::is_ok));
     })
     .await;
@@ -198,19 +179,13 @@ async fn a_transaction_held_open_hides_no_row() {
     publish(&store, &["later"]).await;
     // More than one heartbeat: it has looked again, and still says nothing of what it holds back.
     for _ in 0..3 {
-        let Item::Heartbeat(heartbeat) = next(&mut items).await.unwrap() else {
-            panic!("a row came too early")
-        };
+        let Item::Heartbeat(heartbeat) = next(&mut items).await.unwrap() else { panic!("a row came too early") };
         assert_eq!(heartbeat.cursor, "0");
         assert!(datetime(&heartbeat.caught_up_time.unwrap()).unwrap() <= before);
     }
     // Nor may a snapshot begin above it: the held row would be in neither.
     let mut fresh = open(&store, "", &[]).unwrap();
-    assert!(
-        tokio::time::timeout(Duration::from_millis(100), fresh.next())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(100), fresh.next()).await.is_err());
 
     held.commit().await.unwrap();
     assert_eq!(texts(&mut items, 2).await, ["held", "later"]);
@@ -249,9 +224,7 @@ async fn a_customers_rows_keep_their_order_when_transactions_overtake_each_other
 async fn no_row_is_lost_among_many_writers() {
     test::each(Migrator, async |store| {
         let mut items = open(&store, "0", &[]).unwrap();
-        let writers: Vec<_> = (0..8)
-            .map(|writer| tokio::spawn(write(store.clone(), writer)))
-            .collect();
+        let writers: Vec<_> = (0..8).map(|writer| tokio::spawn(write(store.clone(), writer))).collect();
         let mut last = [0; 8];
         let mut cursor = 0;
         for _ in 0..8 * 40 {

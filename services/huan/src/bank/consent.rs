@@ -24,9 +24,7 @@ pub(super) fn consents(sim: &Sim) -> Vec<pb::Consent> {
         // On one channel for certain, and perhaps on others.
         at if at < 0.80 => {
             let certain = draws.pick(CHANNELS);
-            let allowed = CHANNELS
-                .iter()
-                .filter(|channel| **channel == certain || draws.chance(0.35));
+            let allowed = CHANNELS.iter().filter(|channel| **channel == certain || draws.chance(0.35));
             allowed.map(|channel| record(channel, true)).collect()
         }
         at if at < 0.90 => vec![record("", false)],
@@ -53,12 +51,7 @@ mod tests {
 
     #[test]
     fn four_in_five_allow_marketing() {
-        let settings = Settings {
-            seed: 2,
-            customers: 10_000,
-            last_day: Day(20_000),
-            history_days: 365,
-        };
+        let settings = Settings { seed: 2, customers: 10_000, last_day: Day(20_000), history_days: 365 };
         let (mut allow, mut general, mut silent) = (0, 0, 0);
         for consents in Bank::new(settings).customers().map(|sim| sim.consents()) {
             allow += u32::from(consents.iter().any(|c| c.allowed));

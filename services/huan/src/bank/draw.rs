@@ -88,10 +88,7 @@ mod tests {
     fn the_generator_is_splitmix64() {
         // The first outputs from state 0, as in rand_xoshiro's and java.util's tests.
         let mut draws = Draws(0);
-        assert_eq!(
-            [draws.next(), draws.next()],
-            [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]
-        );
+        assert_eq!([draws.next(), draws.next()], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
     }
 
     #[test]

@@ -64,11 +64,7 @@ pub fn event_types() -> Vec<pb::EventType> {
 }
 
 pub(super) fn events(sim: &Sim) -> Vec<pb::Event> {
-    let mut diary = Diary {
-        sim,
-        draws: sim.draws(Stream::Event),
-        events: Vec::new(),
-    };
+    let mut diary = Diary { sim, draws: sim.draws(Stream::Event), events: Vec::new() };
     let habits = Habits::draw(sim, &mut diary.draws);
     for back in (0..sim.settings.history_days).rev() {
         let level = level(sim, back);
@@ -79,9 +75,7 @@ pub(super) fn events(sim: &Sim) -> Vec<pb::Event> {
     if person::gates(sim).contains(&pb::Gate::Complaint) {
         diary.write(7, "complaint", 0);
     }
-    diary
-        .events
-        .sort_by_key(|event| event.occur_time.map(|time| time.seconds));
+    diary.events.sort_by_key(|event| event.occur_time.map(|time| time.seconds));
     diary.events
 }
 
@@ -115,15 +109,7 @@ impl Habits {
             Kind::Prospect => (income, None, 0.01),
         };
         let purchase = sim.response().base_rate;
-        Habits {
-            income,
-            payday,
-            paid,
-            household,
-            owned: Owned::draw(sim),
-            daily,
-            purchase,
-        }
+        Habits { income, payday, paid, household, owned: Owned::draw(sim), daily, purchase }
     }
 }
 
@@ -239,9 +225,7 @@ impl Diary<'_> {
     fn pay(&mut self, back: u32, purpose: &str, amount: i64) {
         self.write(back, "transfer_out", amount);
         if let Some(event) = self.events.last_mut() {
-            let purpose = Value {
-                kind: Some(value::Kind::Text(purpose.to_owned())),
-            };
+            let purpose = Value { kind: Some(value::Kind::Text(purpose.to_owned())) };
             event.attributes.insert("purpose".to_owned(), purpose);
         }
     }
@@ -276,13 +260,7 @@ mod tests {
     const LAST: Day = Day(20_269); // 2025-06-30
 
     fn sims(customers: u32) -> impl Iterator<Item = Sim> {
-        Bank::new(Settings {
-            seed: 8,
-            customers,
-            last_day: LAST,
-            history_days: 365,
-        })
-        .customers()
+        Bank::new(Settings { seed: 8, customers, last_day: LAST, history_days: 365 }).customers()
     }
 
     fn day(event: &pb::Event) -> i32 {

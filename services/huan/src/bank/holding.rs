@@ -29,13 +29,7 @@ impl Owned {
             Kind::Prospect => [0.0; 5],
         };
         let [card, loan, fund, insurance, standing_order] = shares.map(|share| draws.chance(share));
-        Owned {
-            card,
-            loan,
-            fund,
-            insurance,
-            standing_order,
-        }
+        Owned { card, loan, fund, insurance, standing_order }
     }
 }
 
@@ -56,19 +50,10 @@ pub(super) fn holdings(sim: &Sim) -> Vec<pb::Holding> {
     let deposits = deposits(sim);
     let corporate = sim.traits.kind == Kind::Corporate;
     let account = if corporate { "settlement" } else { "current" };
-    let loan = if corporate {
-        "working_capital"
-    } else {
-        draws.pick(&["mortgage", "consumer", "car"])
-    };
+    let loan = if corporate { "working_capital" } else { draws.pick(&["mortgage", "consumer", "car"]) };
     let card = draws.pick(&["classic", "gold", "platinum"]);
     let fund = draws.pick(&["money_market", "bond", "equity"]);
-    let mut shelf = Shelf {
-        sim,
-        open,
-        draws,
-        holdings: Vec::new(),
-    };
+    let mut shelf = Shelf { sim, open, draws, holdings: Vec::new() };
     shelf.add(true, "account", account, deposits, 0.0);
     shelf.add(owned.card, "card", card, 0, 0.05);
     shelf.add(owned.loan, "loan", loan, deposits / 3 + 5_000_000, 0.15);
@@ -93,11 +78,7 @@ impl Shelf<'_> {
         }
         let last = self.sim.settings.last_day;
         let age = (last.0 - self.open.0).max(0) as u32;
-        let after = if kind == "account" {
-            0
-        } else {
-            self.draws.below(age + 1)
-        };
+        let after = if kind == "account" { 0 } else { self.draws.below(age + 1) };
         let opened = Day(self.open.0 + after as i32);
         let is_closed = self.draws.chance(closed);
         let closed_after = self.draws.below(age - after + 1);
@@ -108,11 +89,7 @@ impl Shelf<'_> {
             kind: kind.to_owned(),
             product_id: product.to_owned(),
             open_day: opened.to_string(),
-            close_day: if is_closed {
-                Day(opened.0 + closed_after as i32).to_string()
-            } else {
-                String::new()
-            },
+            close_day: if is_closed { Day(opened.0 + closed_after as i32).to_string() } else { String::new() },
             balance_minor: if is_closed { 0 } else { balance },
             status: if is_closed { "closed" } else { "open" }.to_owned(),
         });
@@ -126,16 +103,9 @@ mod tests {
 
     #[test]
     fn tiers_and_single_product_customers_are_filled() {
-        let settings = Settings {
-            seed: 2,
-            customers: 5_000,
-            last_day: Day(20_000),
-            history_days: 365,
-        };
+        let settings = Settings { seed: 2, customers: 5_000, last_day: Day(20_000), history_days: 365 };
         let (mut single, mut balances) = (0, Vec::new());
-        let retail = Bank::new(settings)
-            .customers()
-            .filter(|sim| sim.traits.kind == Kind::Retail);
+        let retail = Bank::new(settings).customers().filter(|sim| sim.traits.kind == Kind::Retail);
         for holdings in retail.map(|sim| sim.holdings()) {
             single += usize::from(holdings.len() == 1);
             balances.push(holdings.iter().find(|h| h.kind == "account").unwrap().balance_minor / 100);
@@ -150,12 +120,7 @@ mod tests {
 
     #[test]
     fn nothing_is_closed_before_it_is_opened_or_after_the_last_day() {
-        let settings = Settings {
-            seed: 2,
-            customers: 1_000,
-            last_day: Day(20_000),
-            history_days: 365,
-        };
+        let settings = Settings { seed: 2, customers: 1_000, last_day: Day(20_000), history_days: 365 };
         for holding in Bank::new(settings).customers().flat_map(|sim| sim.holdings()) {
             let opened: Day = holding.open_day.parse().unwrap();
             assert!(opened <= Day(20_000));

@@ -12,42 +12,10 @@ use super::traits::{Kind, LifeStyle};
 
 /// Regions, their districts, and the average monthly salary of each in yuan.
 const REGIONS: &[(&str, [(&str, f64); 4])] = &[
-    (
-        "east",
-        [
-            ("pudong", 14_200.0),
-            ("xihu", 11_800.0),
-            ("gulou", 10_900.0),
-            ("siming", 10_100.0),
-        ],
-    ),
-    (
-        "south",
-        [
-            ("tianhe", 12_100.0),
-            ("nanshan", 13_900.0),
-            ("chancheng", 8_700.0),
-            ("qingxiu", 7_200.0),
-        ],
-    ),
-    (
-        "north",
-        [
-            ("chaoyang", 13_400.0),
-            ("heping", 8_300.0),
-            ("lixia", 8_100.0),
-            ("yuhua", 6_900.0),
-        ],
-    ),
-    (
-        "west",
-        [
-            ("wuhou", 8_800.0),
-            ("yubei", 8_400.0),
-            ("yanta", 8_000.0),
-            ("chengguan", 6_500.0),
-        ],
-    ),
+    ("east", [("pudong", 14_200.0), ("xihu", 11_800.0), ("gulou", 10_900.0), ("siming", 10_100.0)]),
+    ("south", [("tianhe", 12_100.0), ("nanshan", 13_900.0), ("chancheng", 8_700.0), ("qingxiu", 7_200.0)]),
+    ("north", [("chaoyang", 13_400.0), ("heping", 8_300.0), ("lixia", 8_100.0), ("yuhua", 6_900.0)]),
+    ("west", [("wuhou", 8_800.0), ("yubei", 8_400.0), ("yanta", 8_000.0), ("chengguan", 6_500.0)]),
 ];
 
 /// Classes of GB/T 4754-2017 in which the simulated companies work.
@@ -70,23 +38,14 @@ pub(super) fn customer(sim: &Sim) -> pb::Customer {
     let mut attributes = HashMap::from([
         ("region".to_owned(), text(region)),
         ("district".to_owned(), text(district)),
-        (
-            "average_salary".to_owned(),
-            Value {
-                kind: Some(value::Kind::Number(salary)),
-            },
-        ),
+        ("average_salary".to_owned(), Value { kind: Some(value::Kind::Number(salary)) }),
     ]);
     attributes.extend(own_attributes(sim, &mut draws));
     pb::Customer {
         customer_id: sim.customer_id(),
         r#type: kind(sim) as i32,
         owner_path: format!("/hq/{region}/branch_{branch:02}"),
-        manager_id: if managed {
-            format!("rm-{region}-{branch:02}-{manager}")
-        } else {
-            String::new()
-        },
+        manager_id: if managed { format!("rm-{region}-{branch:02}-{manager}") } else { String::new() },
         risk_level: risk_level(sim, &mut draws) as i32,
         gates: gates(sim).into_iter().map(i32::from).collect(),
         personalisation_refused: draws.chance(0.02),
@@ -103,10 +62,7 @@ pub(super) fn identities(sim: &Sim) -> Vec<pb::Identity> {
     let number = sim.index;
     let mut identities = Vec::new();
     let mut add = |namespace: &str, value: String| {
-        identities.push(pb::Identity {
-            namespace: namespace.to_owned(),
-            value,
-        });
+        identities.push(pb::Identity { namespace: namespace.to_owned(), value });
     };
     if !prospect {
         add("bank_number", format!("MARKBANK{number:010}"));
@@ -136,16 +92,8 @@ pub(super) fn open_day(sim: &Sim) -> Option<Day> {
 /// Reasons to leave the customer alone, for about one in forty.
 pub(super) fn gates(sim: &Sim) -> Vec<pb::Gate> {
     let mut draws = sim.draws(Stream::Gate);
-    let gates = [
-        (pb::Gate::Complaint, 0.012),
-        (pb::Gate::Hardship, 0.008),
-        (pb::Gate::Closed, 0.004),
-    ];
-    gates
-        .into_iter()
-        .filter(|(_, share)| draws.chance(*share))
-        .map(|(gate, _)| gate)
-        .collect()
+    let gates = [(pb::Gate::Complaint, 0.012), (pb::Gate::Hardship, 0.008), (pb::Gate::Closed, 0.004)];
+    gates.into_iter().filter(|(_, share)| draws.chance(*share)).map(|(gate, _)| gate).collect()
 }
 
 fn kind(sim: &Sim) -> pb::CustomerType {
@@ -165,10 +113,7 @@ fn own_attributes(sim: &Sim, draws: &mut Draws) -> Vec<(String, Value)> {
         wealth if wealth < 0.85 => "middle",
         _ => "high",
     };
-    vec![
-        ("gender".to_owned(), text(draws.pick(&["female", "male"]))),
-        ("income_level".to_owned(), text(income)),
-    ]
+    vec![("gender".to_owned(), text(draws.pick(&["female", "male"]))), ("income_level".to_owned(), text(income))]
 }
 
 fn risk_level(sim: &Sim, draws: &mut Draws) -> pb::RiskLevel {
@@ -187,11 +132,7 @@ fn risk_level(sim: &Sim, draws: &mut Draws) -> pb::RiskLevel {
 
 fn person(sim: &Sim, district: &str, birth_day: Day) -> pb::Person {
     let number = sim.index;
-    let company = if sim.traits.kind == Kind::Corporate {
-        " Co Ltd"
-    } else {
-        ""
-    };
+    let company = if sim.traits.kind == Kind::Corporate { " Co Ltd" } else { "" };
     pb::Person {
         name: format!("MARKNAME-{number}{company}"),
         phone: phone(sim),
@@ -207,18 +148,12 @@ fn phone(sim: &Sim) -> String {
 }
 
 fn birth_day(sim: &Sim, draws: &mut Draws) -> Day {
-    let years = if sim.traits.kind == Kind::Corporate {
-        draws.between(16.0, 40.0)
-    } else {
-        draws.between(18.0, 80.0)
-    };
+    let years = if sim.traits.kind == Kind::Corporate { draws.between(16.0, 40.0) } else { draws.between(18.0, 80.0) };
     sim.day_before((years * 365.25) as u32)
 }
 
 fn text(text: &str) -> Value {
-    Value {
-        kind: Some(value::Kind::Text(text.to_owned())),
-    }
+    Value { kind: Some(value::Kind::Text(text.to_owned())) }
 }
 
 #[cfg(test)]
@@ -227,12 +162,7 @@ mod tests {
     use super::*;
 
     fn customers() -> Vec<pb::Customer> {
-        let settings = Settings {
-            seed: 2,
-            customers: 5_000,
-            last_day: Day(20_000),
-            history_days: 365,
-        };
+        let settings = Settings { seed: 2, customers: 5_000, last_day: Day(20_000), history_days: 365 };
         Bank::new(settings).customers().map(|sim| sim.customer()).collect()
     }
 
@@ -242,10 +172,7 @@ mod tests {
             let corporate = customer.r#type() == pb::CustomerType::Corporate;
             assert_eq!(customer.attributes.contains_key("industry_code"), corporate);
             assert_eq!(customer.attributes.contains_key("gender"), !corporate);
-            assert_eq!(
-                customer.open_day.is_empty(),
-                customer.r#type() == pb::CustomerType::Prospect
-            );
+            assert_eq!(customer.open_day.is_empty(), customer.r#type() == pb::CustomerType::Prospect);
         }
     }
 

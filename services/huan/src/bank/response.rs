@@ -52,11 +52,7 @@ impl Response {
     /// Draws the response of customer `index`, whose traits are given.
     pub fn draw(seed: u64, index: u64, traits: &Traits) -> Response {
         let mut draws = Draws::new(seed, index, Stream::Response);
-        let style = if traits.kind == Kind::Prospect {
-            LifeStyle::New
-        } else {
-            traits.style
-        };
+        let style = if traits.kind == Kind::Prospect { LifeStyle::New } else { traits.style };
         let (scale, open, averse) = match style {
             LifeStyle::Active => (0.10, 0.50, 0.15),
             LifeStyle::Growing => (0.12, 0.70, 0.15),
@@ -73,19 +69,12 @@ impl Response {
             0.0
         };
         let company = if traits.kind == Kind::Corporate { 3.0 } else { 1.0 };
-        Response {
-            base_rate,
-            effect,
-            mean_amount: 50_000.0 * (0.5 + 1.5 * traits.wealth) * company,
-        }
+        Response { base_rate, effect, mean_amount: 50_000.0 * (0.5 + 1.5 * traits.wealth) * company }
     }
 
     /// Gives the expected effect of a contact.
     pub fn expected(&self) -> Effect {
-        Effect {
-            rate: self.effect,
-            amount_minor: self.effect * self.mean_amount,
-        }
+        Effect { rate: self.effect, amount_minor: self.effect * self.mean_amount }
     }
 
     /// Gives the potential outcome of customer `index`, contacted or left alone.
@@ -119,10 +108,7 @@ pub fn true_effect_among(seed: u64, customers: u32, among: impl Fn(&Traits) -> b
         }
     }
     let n = f64::from(count.max(1));
-    Effect {
-        rate: sum.rate / n,
-        amount_minor: sum.amount_minor / n,
-    }
+    Effect { rate: sum.rate / n, amount_minor: sum.amount_minor / n }
 }
 
 #[cfg(test)]
@@ -147,10 +133,7 @@ mod tests {
     #[test]
     fn probabilities_stay_probabilities() {
         for (_, _, r) in responses(3, 50_000) {
-            assert!(
-                r.base_rate > 0.0 && r.base_rate + r.effect > 0.0 && r.base_rate + r.effect < 1.0,
-                "{r:?}"
-            );
+            assert!(r.base_rate > 0.0 && r.base_rate + r.effect > 0.0 && r.base_rate + r.effect < 1.0, "{r:?}");
         }
     }
 
@@ -177,10 +160,7 @@ mod tests {
         }
         let ((rate, rate_error), (amount, amount_error)) = (mean(&rates), mean(&amounts));
         assert!((rate - truth.rate).abs() < 4.0 * rate_error, "{rate} {truth:?}");
-        assert!(
-            (amount - truth.amount_minor).abs() < 4.0 * amount_error,
-            "{amount} {truth:?}"
-        );
+        assert!((amount - truth.amount_minor).abs() < 4.0 * amount_error, "{amount} {truth:?}");
     }
 
     #[test]

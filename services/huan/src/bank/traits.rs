@@ -48,10 +48,6 @@ impl Traits {
             (LifeStyle::Dormant, 0.18),
             (LifeStyle::New, 0.12),
         ]);
-        Traits {
-            kind,
-            style,
-            wealth: draws.unit(),
-        }
+        Traits { kind, style, wealth: draws.unit() }
     }
 }

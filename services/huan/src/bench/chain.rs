@@ -40,7 +40,10 @@ impl MembershipService for Hop {
         }
     }
 
-    async fn list_members(&self, _: Request<pb::ListMembersRequest>) -> Result<Response<pb::ListMembersResponse>, Status> {
+    async fn list_members(
+        &self,
+        _: Request<pb::ListMembersRequest>,
+    ) -> Result<Response<pb::ListMembersResponse>, Status> {
         Err(Status::invalid_argument("the bare chain only evaluates"))
     }
 

@@ -11,8 +11,8 @@ use huan_strategy::{
 use super::Row;
 use crate::{
     bank::{Bank, Settings, true_effect},
-    progress,
     failure::{Failure, Result},
+    progress,
 };
 
 /// Customers a seed.
@@ -86,7 +86,12 @@ fn content() -> pb::MapContent {
         strategies: vec![strategy],
         products: vec![product],
         channels: vec![channel],
-        policy: Some(pb::Policy { universal_holdout_share: HOLDOUT, cap: 1, cap_window_days: 30, ..Default::default() }),
+        policy: Some(pb::Policy {
+            universal_holdout_share: HOLDOUT,
+            cap: 1,
+            cap_window_days: 30,
+            ..Default::default()
+        }),
         memberships: vec!["everybody".to_owned()],
         ..Default::default()
     }

@@ -77,7 +77,13 @@ async fn decide_through_gateway(doors: &Doors, customers: &[String], length: Dur
     let work = "Decide, client - gateway - strategy - segment, durable, beside three bare hops";
     Ok(vec![
         Row::rate(work, "calls/s", peak, bare, 0.5),
-        Row::time("Decide, p99 at half of that peak, open loop, beside 10 ms", "ms", p99.as_secs_f64() * 1e3, 10.0, 1.0),
+        Row::time(
+            "Decide, p99 at half of that peak, open loop, beside 10 ms",
+            "ms",
+            p99.as_secs_f64() * 1e3,
+            10.0,
+            1.0,
+        ),
     ])
 }
 

@@ -14,7 +14,11 @@ use tokio::{task::JoinSet, time::Instant};
 use crate::failure::{Failure, Result};
 
 /// Calls a second with so many in flight. `call` gets the number of the call.
-pub async fn closed<F, E>(in_flight: usize, length: Duration, call: impl Fn(u64) -> F + Clone + Send + 'static) -> Result<f64>
+pub async fn closed<F, E>(
+    in_flight: usize,
+    length: Duration,
+    call: impl Fn(u64) -> F + Clone + Send + 'static,
+) -> Result<f64>
 where
     F: Future<Output = std::result::Result<(), E>> + Send,
     E: std::fmt::Display + Send + 'static,
@@ -39,7 +43,11 @@ where
 }
 
 /// The 99th percentile of the time from when a call was due to its answer, at so many calls a second.
-pub async fn open_p99<F, E>(rate: f64, length: Duration, call: impl Fn(u64) -> F + Clone + Send + 'static) -> Result<Duration>
+pub async fn open_p99<F, E>(
+    rate: f64,
+    length: Duration,
+    call: impl Fn(u64) -> F + Clone + Send + 'static,
+) -> Result<Duration>
 where
     F: Future<Output = std::result::Result<(), E>> + Send,
     E: std::fmt::Display + Send + 'static,

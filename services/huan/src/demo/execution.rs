@@ -85,7 +85,8 @@ pub async fn replay(desk: &Desk, decision_ids: Vec<String>) -> Result<report::Re
 /// Confirms that every pick was delivered.
 pub async fn deliver(desk: &Desk, decided: impl Iterator<Item = &Decided>) -> Result<()> {
     let door = &desk.door("relationship_manager");
-    let picks = decided.flat_map(|one| one.answer.picks.iter().map(move |pick| (&one.answer.decision_id, &pick.strategy_id)));
+    let picks =
+        decided.flat_map(|one| one.answer.picks.iter().map(move |pick| (&one.answer.decision_id, &pick.strategy_id)));
     let requests: Vec<pb::RecordResponseRequest> = picks
         .map(|(decision_id, strategy_id)| pb::RecordResponseRequest {
             request_id: format!("d-{decision_id}"),

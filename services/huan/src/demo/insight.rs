@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use huan_proto::segment::v1::{self as pb, clustering_service_client::ClusteringServiceClient, segment_set_service_client::SegmentSetServiceClient};
+use huan_proto::segment::v1::{
+    self as pb, clustering_service_client::ClusteringServiceClient, segment_set_service_client::SegmentSetServiceClient,
+};
 
 use super::{desk::Desk, report};
 use crate::failure::{Failure, Result};
@@ -16,7 +18,8 @@ pub async fn build_set(desk: &Desk, template: &str) -> Result<BTreeMap<String, i
     let set = set.ok_or_else(|| Failure::new(format!("segment ships no template {template}")))?;
     let request = pb::CreateSegmentSetRequest { request_id: format!("demo-{template}"), segment_set: Some(set) };
     client.create_segment_set(door.request(request)).await?;
-    let build = client.build_segment_set(door.request(pb::BuildSegmentSetRequest { segment_set_id: template.to_owned() }));
+    let build =
+        client.build_segment_set(door.request(pb::BuildSegmentSetRequest { segment_set_id: template.to_owned() }));
     let parts = build.await?.into_inner().build.unwrap_or_default().parts;
     Ok(parts.into_iter().map(|part| (part.part_id, part.build.unwrap_or_default().members)).collect())
 }

@@ -56,7 +56,8 @@ pub fn round(round: &Round) {
         round.decisions, round.decisions_per_second, round.contacts, round.explained
     );
     histogram(&round.contacts_by_strategy.iter().map(|(name, &count)| (name.clone(), count as f64)).collect());
-    let stages: Vec<String> = round.candidates_by_stage.iter().map(|(stage, count)| format!("{stage} {count}")).collect();
+    let stages: Vec<String> =
+        round.candidates_by_stage.iter().map(|(stage, count)| format!("{stage} {count}")).collect();
     println!("  candidates by the stage they reached: {}", stages.join(", "));
 }
 
@@ -80,7 +81,13 @@ pub fn review(review: &Review) {
     let truth = review.truth.map(|truth| format!("   truth {truth:+.4}")).unwrap_or_default();
     println!(
         "  {:<28} {:<8} {:<6} {:+.6} (s.e. {:.6})  [{:+.4}, {:+.4}]{truth}{sound}",
-        review.subject, review.outcome, review.metric, review.difference, review.standard_error, review.lower, review.upper
+        review.subject,
+        review.outcome,
+        review.metric,
+        review.difference,
+        review.standard_error,
+        review.lower,
+        review.upper
     );
 }
 

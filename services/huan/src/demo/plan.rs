@@ -100,14 +100,86 @@ pub fn strategies(habits: Habits) -> Vec<pb::Strategy> {
     let all_tiers = tier(&["private", "wealth", "affluent", "mass", "other"]);
     let value = |propensity, units: i64| worth(propensity, units * habits.unit_minor, 0.0);
     vec![
-        strategy("welcome", "Welcome new customers", "deposits", "app_welcome", life(&["first_contact", "honeymoon"]), lifecycle(), &["app", "sms"], value(0.06, 40)),
-        strategy("wake_dormant", "Wake the dormant", "retention", "app_welcome", life(&["dormant", "lost", "declining", "other"]), lifecycle(), &["sms", "call"], value(0.04, 60)),
-        strategy("keep_mature", "Deepen mature customers", "fees", "balanced_fund", life(&["mature", "growing"]), lifecycle(), &["app", "rm"], worth(0.05, 30 * habits.unit_minor, 0.001)),
-        strategy("card_offer", "Offer a credit card", "volume", "credit_card", all_tiers.clone(), product(), &["app", "sms"], value(0.03, 90)),
-        strategy("loan_offer", "Offer a consumer loan", "lending", "consumer_loan", all_tiers.clone(), product(), &["app", "call"], value(0.02, 100)),
-        strategy("fund_offer", "Offer a balanced fund", "fees", "balanced_fund", tier(&["private", "wealth", "affluent"]), product(), &["rm", "app"], worth(0.03, 40 * habits.unit_minor, 0.0005)),
-        strategy("income_to_deposit", "Income has arrived", "deposits", "time_deposit", all_tiers.clone(), event(habits.income, habits.least_income_minor), &["app", "sms"], value(0.08, 50)),
-        strategy("large_outflow", "A large outflow", "retention", "time_deposit", all_tiers, event("transfer_out", habits.least_outflow_minor), &["rm", "call", "app"], value(0.08, 80)),
+        strategy(
+            "welcome",
+            "Welcome new customers",
+            "deposits",
+            "app_welcome",
+            life(&["first_contact", "honeymoon"]),
+            lifecycle(),
+            &["app", "sms"],
+            value(0.06, 40),
+        ),
+        strategy(
+            "wake_dormant",
+            "Wake the dormant",
+            "retention",
+            "app_welcome",
+            life(&["dormant", "lost", "declining", "other"]),
+            lifecycle(),
+            &["sms", "call"],
+            value(0.04, 60),
+        ),
+        strategy(
+            "keep_mature",
+            "Deepen mature customers",
+            "fees",
+            "balanced_fund",
+            life(&["mature", "growing"]),
+            lifecycle(),
+            &["app", "rm"],
+            worth(0.05, 30 * habits.unit_minor, 0.001),
+        ),
+        strategy(
+            "card_offer",
+            "Offer a credit card",
+            "volume",
+            "credit_card",
+            all_tiers.clone(),
+            product(),
+            &["app", "sms"],
+            value(0.03, 90),
+        ),
+        strategy(
+            "loan_offer",
+            "Offer a consumer loan",
+            "lending",
+            "consumer_loan",
+            all_tiers.clone(),
+            product(),
+            &["app", "call"],
+            value(0.02, 100),
+        ),
+        strategy(
+            "fund_offer",
+            "Offer a balanced fund",
+            "fees",
+            "balanced_fund",
+            tier(&["private", "wealth", "affluent"]),
+            product(),
+            &["rm", "app"],
+            worth(0.03, 40 * habits.unit_minor, 0.0005),
+        ),
+        strategy(
+            "income_to_deposit",
+            "Income has arrived",
+            "deposits",
+            "time_deposit",
+            all_tiers.clone(),
+            event(habits.income, habits.least_income_minor),
+            &["app", "sms"],
+            value(0.08, 50),
+        ),
+        strategy(
+            "large_outflow",
+            "A large outflow",
+            "retention",
+            "time_deposit",
+            all_tiers,
+            event("transfer_out", habits.least_outflow_minor),
+            &["rm", "call", "app"],
+            value(0.08, 80),
+        ),
     ]
 }
 
@@ -122,7 +194,8 @@ fn strategy(
     channels: &[&str],
     value: pb::ExpectedValue,
 ) -> pb::Strategy {
-    let plan = |channel: &&str| pb::ChannelPlan { channel_id: (*channel).to_owned(), script_id: format!("{id}_{channel}") };
+    let plan =
+        |channel: &&str| pb::ChannelPlan { channel_id: (*channel).to_owned(), script_id: format!("{id}_{channel}") };
     pb::Strategy {
         strategy_id: id.to_owned(),
         display_name: name.to_owned(),

@@ -25,12 +25,8 @@ use crate::{
 };
 
 /// What Berka's plan needs to know, in haler.
-const HABITS: Habits = Habits {
-    income: "transfer_in",
-    least_income_minor: 500_000,
-    least_outflow_minor: 1_000_000,
-    unit_minor: 1_000,
-};
+const HABITS: Habits =
+    Habits { income: "transfer_in", least_income_minor: 500_000, least_outflow_minor: 1_000_000, unit_minor: 1_000 };
 /// The most decisions that are replayed.
 const REPLAYED: usize = 1000;
 
@@ -143,7 +139,8 @@ async fn move_on(doors: &Doors, desk: &Desk) -> Result<()> {
     let door = desk.door("admin");
     let mut client = TenantServiceClient::new(door.channel.clone());
     let answer = client.get_tenant(door.request(profile::GetTenantRequest {})).await?.into_inner();
-    let now = answer.business_time.as_ref().and_then(clock::datetime).ok_or_else(|| Failure::new("no business time"))?;
+    let now =
+        answer.business_time.as_ref().and_then(clock::datetime).ok_or_else(|| Failure::new("no business time"))?;
     let later = clock::timestamp(now + chrono::TimeDelta::days(1));
     let clock = profile::BusinessClock { source: Some(profile::business_clock::Source::FixedTime(later)) };
     let revision = answer.tenant.unwrap_or_default().revision;
@@ -163,7 +160,8 @@ async fn run_hillstrom(doors: &Doors, folder: &Path, assume_consent: bool) -> Re
     desk::wait_for_feeds(doors, "evaluation").await?;
     picture::step("Review: each arm against the customers who got no e-mail (spend in dollars)");
     for arm in ["mens", "womens"] {
-        for (event_type, metric) in [("visit", Metric::Rate), ("purchase", Metric::Rate), ("purchase", Metric::Amount)] {
+        for (event_type, metric) in [("visit", Metric::Rate), ("purchase", Metric::Rate), ("purchase", Metric::Amount)]
+        {
             let measured = review::review(&desk, review::arm("hillstrom_email", arm), event_type, metric, 0).await?;
             picture::review(&measured);
             tenant.reviews.push(measured);

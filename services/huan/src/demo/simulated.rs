@@ -7,7 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use huan_chassis::clock::{self, Day};
 use huan_proto::{
     evaluation::v1::Metric,
-    profile::v1::{self as profile, event_service_client::EventServiceClient, tenant_service_client::TenantServiceClient},
+    profile::v1::{
+        self as profile, event_service_client::EventServiceClient, tenant_service_client::TenantServiceClient,
+    },
     strategy::v1 as pb,
 };
 
@@ -35,12 +37,8 @@ const WINDOW_DAYS: i32 = 30;
 /// The most decisions that are replayed.
 const REPLAYED: usize = 1000;
 /// What the simulated bank's plan needs to know, in fen.
-const HABITS: Habits = Habits {
-    income: "salary",
-    least_income_minor: 500_000,
-    least_outflow_minor: 1_000_000,
-    unit_minor: 1_000,
-};
+const HABITS: Habits =
+    Habits { income: "salary", least_income_minor: 500_000, least_outflow_minor: 1_000_000, unit_minor: 1_000 };
 
 /// Runs the loop.
 pub async fn run(doors: &Doors, seed: u64, customers: u32) -> Result<Report> {
@@ -156,7 +154,10 @@ async fn load_bank(desk: &Desk, bank: &Bank, tenant: &mut Tenant) -> Result<()> 
         tenant.loaded.insert(kind.to_owned(), done.new);
         tenant.faults.extend(done.faults.iter().map(ToString::to_string));
     };
-    loaded("customers", &load::customers(&admin, bank.customers().map(|sim| sim.customer()), bank.settings().seed).await?);
+    loaded(
+        "customers",
+        &load::customers(&admin, bank.customers().map(|sim| sim.customer()), bank.settings().seed).await?,
+    );
     loaded("holdings", &load::holdings(&admin, bank.customers().flat_map(|sim| sim.holdings())).await?);
     loaded("consents", &load::consents(&admin, bank.customers().flat_map(|sim| sim.consents())).await?);
     loaded("events", &load::events(&admin, bank.customers().flat_map(|sim| sim.events())).await?);
@@ -219,7 +220,8 @@ async fn respond(desk: &Desk, bank: &Bank, decided: &[Decided], triggered: &[Dec
     let contacted = contacted(decided, triggered);
     let door = desk.door("admin");
     let mut client = TenantServiceClient::new(door.channel.clone());
-    let tenant = client.get_tenant(door.request(profile::GetTenantRequest {})).await?.into_inner().tenant.unwrap_or_default();
+    let tenant =
+        client.get_tenant(door.request(profile::GetTenantRequest {})).await?.into_inner().tenant.unwrap_or_default();
     let later = Day(bank.settings().last_day.0 + WINDOW_DAYS + 1);
     let request = profile::UpdateTenantRequest { revision: tenant.revision, clock: Some(at(later)) };
     client.update_tenant(door.request(request)).await?;

@@ -49,11 +49,7 @@ pub(super) async fn import(folder: &Path, choice: Choice, door: &Door) -> Result
     let mut ledger = Ledger::new(started, faults);
     ensure_tenant(door, &setting()).await?;
     register(door, crate::bank::event_types()).await?;
-    ledger.enter(
-        "customers",
-        &data.customers,
-        load::customers(door, items(&data.customers), KEY_SEED).await?,
-    );
+    ledger.enter("customers", &data.customers, load::customers(door, items(&data.customers), KEY_SEED).await?);
     for (kind, holdings) in &data.holdings {
         ledger.enter(kind, holdings, load::holdings(door, items(holdings)).await?);
     }
@@ -82,10 +78,7 @@ fn now() -> DateTime<Utc> {
 fn parse(folder: &Path, faults: &mut Faults) -> Result<Berka> {
     let tables = tables::read_all(folder, faults)?;
     let mut entries = entry::read_all(folder, &tables, faults)?;
-    let mut data = Berka {
-        customers: customer::customers(&tables, faults),
-        ..Berka::default()
-    };
+    let mut data = Berka { customers: customer::customers(&tables, faults), ..Berka::default() };
     data.holdings = holding::read_all(folder, &tables, &entries.balances, faults)?;
     // Stable: entries of a day keep the order of their file.
     entries.events.sort_by_key(|(owner, day, _)| (*owner, *day));
@@ -97,16 +90,8 @@ fn parse(folder: &Path, faults: &mut Faults) -> Result<Berka> {
 fn notes(data: &Berka) -> Vec<String> {
     let accounts = data.holdings.get("accounts").map_or(0, Vec::len);
     let active = data.last_days.len();
-    let silent = data
-        .last_days
-        .values()
-        .filter(|day| LAST_DAY.0 - day.0 > SILENT_DAYS)
-        .count();
-    let mut years: Vec<f64> = data
-        .last_days
-        .values()
-        .map(|day| f64::from(LAST_DAY.0 - day.0) / 365.25)
-        .collect();
+    let silent = data.last_days.values().filter(|day| LAST_DAY.0 - day.0 > SILENT_DAYS).count();
+    let mut years: Vec<f64> = data.last_days.values().map(|day| f64::from(LAST_DAY.0 - day.0) / 365.25).collect();
     years.sort_by(f64::total_cmp);
     let median = years.get(years.len() / 2).copied().unwrap_or_default();
     vec![

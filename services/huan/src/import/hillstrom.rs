@@ -40,11 +40,7 @@ const TABLE: Table<'static> = Table {
 
 const EXPERIMENT: &str = "hillstrom_email";
 /// The arms as the file spells them, and as we do.
-const ARMS: [(&str, &str); 3] = [
-    ("Mens E-Mail", "mens"),
-    ("Womens E-Mail", "womens"),
-    ("No E-Mail", "none"),
-];
+const ARMS: [(&str, &str); 3] = [("Mens E-Mail", "mens"), ("Womens E-Mail", "womens"), ("No E-Mail", "none")];
 const CONTROL: &str = "none";
 
 const ZONE: Tz = Tz::America__New_York;
@@ -69,11 +65,7 @@ pub(super) async fn import(folder: &Path, choice: Choice, door: &Door) -> Result
     ensure_tenant(door, &setting()).await?;
     register(door, crate::bank::event_types()).await?;
     create_experiment(door).await?;
-    ledger.enter(
-        "customers",
-        &data.customers,
-        load::customers(door, items(&data.customers), KEY_SEED).await?,
-    );
+    ledger.enter("customers", &data.customers, load::customers(door, items(&data.customers), KEY_SEED).await?);
     ledger.enter("events", &data.events, load::events(door, items(&data.events)).await?);
     ledger.enter("assignments", &data.assignments, assign(door, &data.assignments).await?);
     if choice.assume_consent {
@@ -123,9 +115,7 @@ async fn create_experiment(door: &Door) -> Result<()> {
             arms: ARMS.iter().map(arm).collect(),
         }),
     };
-    AssignmentServiceClient::new(door.channel.clone())
-        .create_experiment(door.request(request))
-        .await?;
+    AssignmentServiceClient::new(door.channel.clone()).create_experiment(door.request(request)).await?;
     Ok(())
 }
 
@@ -167,10 +157,7 @@ fn customer(row: &Row<'_>, data: &mut Hillstrom) -> Result<(), String> {
         customer_id: customer_id.clone(),
         r#type: pb::CustomerType::Retail.into(),
         owner_path: format!("/hq/{}", slug(row.text("zip_code"))),
-        attributes: attributes(row)?
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        attributes: attributes(row)?.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         ..Default::default()
     };
     let assignment = strategy::Assignment {
@@ -180,8 +167,7 @@ fn customer(row: &Row<'_>, data: &mut Hillstrom) -> Result<(), String> {
     };
     let outcomes = [(visit, "visit", 0), (conversion, "purchase", spend)];
     let events = outcomes.into_iter().filter(|(happened, ..)| *happened);
-    data.events
-        .extend(events.map(|(_, name, amount)| sourced(row, event(number, &customer_id, name, amount))));
+    data.events.extend(events.map(|(_, name, amount)| sourced(row, event(number, &customer_id, name, amount))));
     data.customers.push(sourced(row, customer));
     data.assignments.push(sourced(row, assignment));
     Ok(())
@@ -220,11 +206,7 @@ fn event(number: u64, customer_id: &str, name: &str, amount_minor: i64) -> pb::E
 }
 
 fn sourced<T>(row: &Row<'_>, item: T) -> Sourced<T> {
-    Sourced {
-        item,
-        file: FILE,
-        line: row.line,
-    }
+    Sourced { item, file: FILE, line: row.line }
 }
 
 fn day(text: &str) -> Day {
@@ -257,23 +239,13 @@ mod tests {
         assert_eq!(faults.count, 0, "{faults:?}");
         assert_eq!(data.customers.len(), 2);
         let first = &data.customers[0].item;
-        assert_eq!(
-            (first.customer_id.as_str(), first.owner_path.as_str()),
-            ("hillstrom-1", "/hq/rural")
-        );
+        assert_eq!((first.customer_id.as_str(), first.owner_path.as_str()), ("hillstrom-1", "/hq/rural"));
         let text = |name: &str| first.attributes[name].kind.clone().unwrap();
-        assert_eq!(
-            text("history_segment"),
-            value::Kind::Text("6) $750 - $1,000".to_owned())
-        );
+        assert_eq!(text("history_segment"), value::Kind::Text("6) $750 - $1,000".to_owned()));
         assert_eq!(text("history"), value::Kind::Number(812.5));
         let arms: Vec<_> = data.assignments.iter().map(|row| row.item.arm.as_str()).collect();
         assert_eq!(arms, ["mens", "none"]);
-        let events: Vec<_> = data
-            .events
-            .iter()
-            .map(|row| (row.item.r#type.as_str(), row.item.amount_minor))
-            .collect();
+        let events: Vec<_> = data.events.iter().map(|row| (row.item.r#type.as_str(), row.item.amount_minor)).collect();
         assert_eq!(events, [("visit", 0), ("purchase", 2_990)]);
     }
 
@@ -296,10 +268,7 @@ mod tests {
             ]
         );
         assert_eq!(data.customers[0].item.customer_id, "hillstrom-5");
-        assert_eq!(
-            (data.customers.len(), data.assignments.len(), data.events.len()),
-            (1, 1, 1)
-        );
+        assert_eq!((data.customers.len(), data.assignments.len(), data.events.len()), (1, 1, 1));
     }
 
     #[test]

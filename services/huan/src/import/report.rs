@@ -52,11 +52,7 @@ impl Report {
         println!("tenant {tenant}, {:.1} s", self.seconds);
         for (kind, read) in &self.read {
             let count = |of: &BTreeMap<String, u64>| of.get(kind).copied().unwrap_or(0);
-            println!(
-                "  {kind:<16} {read:>8} read {:>8} new {:>8} known",
-                count(&self.new),
-                count(&self.known)
-            );
+            println!("  {kind:<16} {read:>8} read {:>8} new {:>8} known", count(&self.new), count(&self.known));
         }
         for note in &self.notes {
             println!("  {note}");
@@ -79,11 +75,7 @@ impl Faults {
     pub(super) fn add(&mut self, file: &str, line: u64, reason: impl Into<String>) {
         self.count += 1;
         if self.first.len() < NAMED_FAULTS {
-            self.first.push(Fault {
-                file: file.to_owned(),
-                line,
-                reason: reason.into(),
-            });
+            self.first.push(Fault { file: file.to_owned(), line, reason: reason.into() });
         }
     }
 }
@@ -110,11 +102,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(started: Instant, faults: Faults) -> Ledger {
-        Ledger {
-            report: Report::default(),
-            faults,
-            started,
-        }
+        Ledger { report: Report::default(), faults, started }
     }
 
     /// Enters what became of the rows of one kind; refusals get their file and line back.
@@ -130,8 +118,7 @@ impl Ledger {
         for fault in loaded.faults {
             let source = usize::try_from(fault.index).ok().and_then(|index| rows.get(index));
             let (file, line) = source.map_or(("", 0), |row| (row.file, row.line));
-            self.faults
-                .add(file, line, format!("refused: {} {}", fault.field, fault.description));
+            self.faults.add(file, line, format!("refused: {} {}", fault.field, fault.description));
         }
         self.faults.count += loaded.refused.saturating_sub(kept);
     }
@@ -152,30 +139,13 @@ mod tests {
 
     #[test]
     fn a_refused_row_gets_its_file_and_line_back() {
-        let rows = [3, 9].map(|line| Sourced {
-            item: (),
-            file: "t.asc",
-            line,
-        });
-        let fault = load::Fault {
-            index: 1,
-            field: "open_day".to_owned(),
-            description: "is required".to_owned(),
-        };
-        let loaded = Loaded {
-            sent: 2,
-            new: 1,
-            known: 0,
-            refused: 5,
-            faults: vec![fault],
-        };
+        let rows = [3, 9].map(|line| Sourced { item: (), file: "t.asc", line });
+        let fault = load::Fault { index: 1, field: "open_day".to_owned(), description: "is required".to_owned() };
+        let loaded = Loaded { sent: 2, new: 1, known: 0, refused: 5, faults: vec![fault] };
         let mut ledger = Ledger::new(Instant::now(), Faults::default());
         ledger.enter("cards", &rows, loaded);
         let report = ledger.close(Vec::new());
-        assert_eq!(
-            (report.read["cards"], report.new["cards"], report.fault_count),
-            (2, 1, 5)
-        );
+        assert_eq!((report.read["cards"], report.new["cards"], report.fault_count), (2, 1, 5));
         assert_eq!(report.faults[0].to_string(), "t.asc:9: refused: open_day is required");
     }
 

@@ -41,10 +41,7 @@ pub(super) fn read(
     faults: &mut Faults,
     mut each: impl FnMut(&Row<'_>, &mut Faults) -> Result<(), String>,
 ) -> Result<()> {
-    let mut lines = Lines {
-        from: open(folder, table.name)?,
-        line: 0,
-    };
+    let mut lines = Lines { from: open(folder, table.name)?, line: 0 };
     let header = lines.next().unwrap_or_else(|| Err("is empty".to_owned()));
     if header.and_then(|text| split(&text, table.delimiter)).ok().as_deref() != Some(&owned(table.columns)[..]) {
         let columns = table.columns.join(&table.delimiter.to_string());
@@ -76,26 +73,18 @@ impl Row<'_> {
 
     /// Reads an id or a count.
     pub(super) fn whole<N: FromStr>(&self, column: &str) -> Result<N, String> {
-        self.text(column)
-            .parse()
-            .map_err(|_| format!("{column} is not a whole number in bounds"))
+        self.text(column).parse().map_err(|_| format!("{column} is not a whole number in bounds"))
     }
 
     /// Reads a finite number.
     pub(super) fn number(&self, column: &str) -> Result<f64, String> {
         let number: Option<f64> = self.text(column).parse().ok();
-        number
-            .filter(|number| number.is_finite())
-            .ok_or_else(|| format!("{column} is not a number"))
+        number.filter(|number| number.is_finite()).ok_or_else(|| format!("{column} is not a number"))
     }
 
     /// Reads a number that may be missing, written `?`.
     pub(super) fn optional_number(&self, column: &str) -> Result<Option<f64>, String> {
-        if self.text(column) == "?" {
-            Ok(None)
-        } else {
-            self.number(column).map(Some)
-        }
+        if self.text(column) == "?" { Ok(None) } else { self.number(column).map(Some) }
     }
 
     /// Reads 0 or 1.
@@ -147,10 +136,7 @@ fn open(folder: &Path, name: &str) -> Result<Box<dyn BufRead>> {
     }
     let packed = folder.join(format!("{name}.zst"));
     if !packed.is_file() {
-        return Err(Failure::usage(format!(
-            "{} has neither {name} nor {name}.zst",
-            folder.display()
-        )));
+        return Err(Failure::usage(format!("{} has neither {name} nor {name}.zst", folder.display())));
     }
     let decoder: Box<dyn Read> = Box::new(zstd::Decoder::new(file(&packed)?)?);
     Ok(Box::new(BufReader::new(decoder)))
@@ -190,11 +176,7 @@ fn row<'a>(table: &Table<'a>, text: &str, line: u64) -> Result<Row<'a>, String> 
     if fields.len() != table.columns.len() {
         return Err(format!("has {} columns, not {}", fields.len(), table.columns.len()));
     }
-    Ok(Row {
-        columns: table.columns,
-        fields,
-        line,
-    })
+    Ok(Row { columns: table.columns, fields, line })
 }
 
 /// Splits a line. A field may be quoted; two quotes in one stand for one.
@@ -230,11 +212,7 @@ fn owned(columns: &[&str]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const TABLE: Table<'static> = Table {
-        name: "t.asc",
-        delimiter: ';',
-        columns: &["id", "name", "amount"],
-    };
+    const TABLE: Table<'static> = Table { name: "t.asc", delimiter: ';', columns: &["id", "name", "amount"] };
 
     fn ids(content: &[u8], name: &str) -> (Vec<u32>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
@@ -251,15 +229,9 @@ mod tests {
 
     #[test]
     fn quotes_delimiters_and_line_ends_are_understood() {
-        assert_eq!(
-            split(r#"1;"a;b";"say ""so""";"#, ';').unwrap(),
-            ["1", "a;b", r#"say "so""#, ""]
-        );
+        assert_eq!(split(r#"1;"a;b";"say ""so""";"#, ';').unwrap(), ["1", "a;b", r#"say "so""#, ""]);
         assert_eq!(split("", ';').unwrap(), [""]);
-        assert_eq!(
-            ids(b"\"id\";\"name\";\"amount\"\r\n1;\"x\";2.50\r\n2;;3\r\n", "t.asc").0,
-            [1, 2]
-        );
+        assert_eq!(ids(b"\"id\";\"name\";\"amount\"\r\n1;\"x\";2.50\r\n2;;3\r\n", "t.asc").0, [1, 2]);
     }
 
     #[test]
@@ -282,9 +254,7 @@ mod tests {
 
     #[test]
     fn a_compressed_table_reads_alike_and_a_broken_one_keeps_what_it_has() {
-        let text: String = (0..50_000)
-            .map(|id| format!("{id};n{};{}.{}\n", id * 7_919, id * 31, id % 10))
-            .collect();
+        let text: String = (0..50_000).map(|id| format!("{id};n{};{}.{}\n", id * 7_919, id * 31, id % 10)).collect();
         let packed = zstd::encode_all(format!("id;name;amount\n{text}").as_bytes(), 3).unwrap();
         let (all, faults) = ids(&packed, "t.asc.zst");
         assert_eq!((all.len(), faults.len()), (50_000, 0));
@@ -298,11 +268,7 @@ mod tests {
     fn a_missing_file_and_another_header_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut faults = Faults::default();
-        let mut open = || {
-            read(folder.path(), &TABLE, &mut faults, |_, _| Ok(()))
-                .unwrap_err()
-                .to_string()
-        };
+        let mut open = || read(folder.path(), &TABLE, &mut faults, |_, _| Ok(())).unwrap_err().to_string();
         assert!(open().ends_with("has neither t.asc nor t.asc.zst"));
         std::fs::write(folder.path().join("t.asc"), "id;amount\n").unwrap();
         assert_eq!(open(), "t.asc: the first line is not id;name;amount");
@@ -313,18 +279,7 @@ mod tests {
         assert_eq!(hundredths("3372.70"), Some(337_270));
         assert_eq!(hundredths("-3372.7"), Some(-337_270));
         assert_eq!(hundredths("0"), Some(0));
-        for text in [
-            "",
-            "-",
-            ".5",
-            "1.",
-            "1.234",
-            "1e3",
-            "NaN",
-            "+1",
-            "1,5",
-            "99999999999999999999",
-        ] {
+        for text in ["", "-", ".5", "1.", "1.234", "1e3", "NaN", "+1", "1,5", "99999999999999999999"] {
             assert_eq!(hundredths(text), None, "{text}");
         }
         assert_eq!(short_day("981231").unwrap().to_string(), "1998-12-31");

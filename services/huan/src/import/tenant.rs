@@ -56,23 +56,14 @@ mod tests {
 
     #[test]
     fn another_banks_tenant_is_not_filled() {
-        let setting = Setting {
-            display_name: "",
-            time_zone: "Europe/Prague",
-            currency: "CZK",
-            now: clock::system_now(),
-        };
+        let setting =
+            Setting { display_name: "", time_zone: "Europe/Prague", currency: "CZK", now: clock::system_now() };
         let tenant = |currency: &str| pb::Tenant {
             time_zone: "Europe/Prague".to_owned(),
             currency: currency.to_owned(),
             ..Default::default()
         };
         assert!(check_tenant(&tenant("CZK"), &setting).is_ok());
-        assert!(
-            check_tenant(&tenant("CNY"), &setting)
-                .unwrap_err()
-                .to_string()
-                .contains("--tenant")
-        );
+        assert!(check_tenant(&tenant("CNY"), &setting).unwrap_err().to_string().contains("--tenant"));
     }
 }

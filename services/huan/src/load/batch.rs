@@ -45,9 +45,10 @@ where
         })
         .buffer_unordered(IN_FLIGHT)
         .inspect_ok(|(_, sent, _)| progress.add(*sent))
-        .try_fold(Loaded::default(), |loaded, (first, sent, answer)| async move {
-            Ok(add(loaded, first, sent, answer))
-        })
+        .try_fold(
+            Loaded::default(),
+            |loaded, (first, sent, answer)| async move { Ok(add(loaded, first, sent, answer)) },
+        )
         .await?;
     loaded.faults.sort_by_key(|fault| fault.index);
     progress.finish();
@@ -88,10 +89,7 @@ fn add(mut loaded: Loaded, first: u64, sent: u64, answer: Answer) -> Loaded {
     loaded.known += u64::try_from(answer.known).unwrap_or(0);
     loaded.refused += answer.faults.len() as u64;
     let room = KEPT_FAULTS.saturating_sub(loaded.faults.len());
-    let placed = answer.faults.into_iter().map(|fault| Fault {
-        index: first + fault.index,
-        ..fault
-    });
+    let placed = answer.faults.into_iter().map(|fault| Fault { index: first + fault.index, ..fault });
     loaded.faults.extend(placed.take(room));
     loaded
 }
@@ -103,11 +101,7 @@ mod tests {
     use super::*;
 
     fn all_new<T>(batch: &[T]) -> Answer {
-        Answer {
-            new: batch.len() as i32,
-            known: 0,
-            faults: Vec::new(),
-        }
+        Answer { new: batch.len() as i32, known: 0, faults: Vec::new() }
     }
 
     #[tokio::test]
@@ -119,14 +113,7 @@ mod tests {
             let answer = all_new(&batch);
             async { Ok(answer) }
         });
-        assert_eq!(
-            loaded.await.unwrap(),
-            Loaded {
-                sent: 2_500,
-                new: 2_500,
-                ..Loaded::default()
-            }
-        );
+        assert_eq!(loaded.await.unwrap(), Loaded { sent: 2_500, new: 2_500, ..Loaded::default() });
         assert_eq!(sizes.take(), [1000, 1000, 500]);
         let mut rows = rows.take();
         rows.sort_unstable();
@@ -135,50 +122,29 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_to_send_sends_nothing() {
-        let loaded = load("rows", std::iter::empty::<i32>(), |_| async {
-            Err(Status::internal("called"))
-        });
+        let loaded = load("rows", std::iter::empty::<i32>(), |_| async { Err(Status::internal("called")) });
         assert_eq!(loaded.await.unwrap(), Loaded::default());
     }
 
     #[tokio::test]
     async fn faults_are_placed_in_the_source() {
         let loaded = load("rows", 0..1_200, |batch: Vec<i32>| async move {
-            let fault = Fault {
-                index: 7,
-                field: "f".to_owned(),
-                description: "is required".to_owned(),
-            };
-            Ok(Answer {
-                new: batch.len() as i32 - 1,
-                known: 0,
-                faults: vec![fault],
-            })
+            let fault = Fault { index: 7, field: "f".to_owned(), description: "is required".to_owned() };
+            Ok(Answer { new: batch.len() as i32 - 1, known: 0, faults: vec![fault] })
         });
         let loaded = loaded.await.unwrap();
-        assert_eq!(
-            loaded.faults.iter().map(|fault| fault.index).collect::<Vec<_>>(),
-            [7, 1_007]
-        );
+        assert_eq!(loaded.faults.iter().map(|fault| fault.index).collect::<Vec<_>>(), [7, 1_007]);
         assert_eq!((loaded.new, loaded.refused), (1_198, 2));
         assert_eq!(loaded.faults[1].to_string(), "row 1007: f is required");
     }
 
     #[tokio::test]
     async fn a_busy_service_is_asked_again_and_a_refusal_is_not() {
-        for (code, calls) in [
-            (Code::Unavailable, 3),
-            (Code::ResourceExhausted, 3),
-            (Code::PermissionDenied, 1),
-        ] {
+        for (code, calls) in [(Code::Unavailable, 3), (Code::ResourceExhausted, 3), (Code::PermissionDenied, 1)] {
             let count = Cell::new(0);
             let loaded = load("rows", 0..5, |batch: Vec<i32>| {
                 count.set(count.get() + 1);
-                let answer = if count.get() < 3 {
-                    Err(Status::new(code, "no"))
-                } else {
-                    Ok(all_new(&batch))
-                };
+                let answer = if count.get() < 3 { Err(Status::new(code, "no")) } else { Ok(all_new(&batch)) };
                 async { answer }
             });
             assert_eq!(loaded.await.is_ok(), calls == 3, "{code:?}");

@@ -25,12 +25,7 @@ impl Progress {
             Some(most) => crate::progress::bar(what, most as u64),
             None => ProgressBar::new_spinner().with_message(what),
         });
-        Progress {
-            what,
-            bar,
-            done: AtomicU64::new(0),
-            said: Mutex::new(Instant::now()),
-        }
+        Progress { what, bar, done: AtomicU64::new(0), said: Mutex::new(Instant::now()) }
     }
 
     /// Counts rows that were answered.

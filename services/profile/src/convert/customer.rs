@@ -28,9 +28,7 @@ pub fn row(faults: &mut Faults, field: &str, tenant: &str, customer: pb::Custome
         risk_level: faults.optional_enumeration::<pb::RiskLevel>(&at("risk_level"), customer.risk_level) as i16,
         gates: gate_bits(faults, &at("gates"), &customer.gates),
         personalisation_refused: customer.personalisation_refused,
-        open_day: faults
-            .optional_day(&at("open_day"), &customer.open_day)
-            .map(|day| day.0),
+        open_day: faults.optional_day(&at("open_day"), &customer.open_day).map(|day| day.0),
         format: envelope::PLAIN,
         key_id: String::new(),
         payload: envelope::seal(&kept),
@@ -75,18 +73,10 @@ impl List {
 pub fn list(request: &pb::ListCustomersRequest, by: &Identity) -> Result<List> {
     let mut faults = Faults::new();
     let own = if by.org_path.is_empty() { "/" } else { &by.org_path };
-    let path = if request.owner_path.is_empty() {
-        own
-    } else {
-        &request.owner_path
-    };
+    let path = if request.owner_path.is_empty() { own } else { &request.owner_path };
     let owner_path = faults.path("owner_path", path);
     let customer_type = faults.optional_enumeration::<pb::CustomerType>("type", request.r#type) as i32;
-    let list = List {
-        owner_path,
-        customer_type,
-        type_text: customer_type.to_string(),
-    };
+    let list = List { owner_path, customer_type, type_text: customer_type.to_string() };
     faults.finish().map(|()| list)
 }
 
@@ -95,10 +85,7 @@ pub fn create(request: pb::CreateCustomerRequest, tenant: &str) -> Result<custom
     let mut faults = Faults::new();
     let request_id = faults.id("request_id", &request.request_id);
     let customer = faults.required("customer", request.customer).unwrap_or_default();
-    let row = customer::Model {
-        request_id: Some(request_id),
-        ..row(&mut faults, "customer", tenant, customer)
-    };
+    let row = customer::Model { request_id: Some(request_id), ..row(&mut faults, "customer", tenant, customer) };
     faults.finish().map(|()| row)
 }
 
@@ -190,10 +177,6 @@ fn person(faults: &mut Faults, field: &str, person: pb::Person) -> pb::Person {
         phone: faults.optional_text(&at("phone"), &person.phone, 32),
         id_number: faults.optional_text(&at("id_number"), &person.id_number, 64),
         address: faults.optional_text(&at("address"), &person.address, 400),
-        birth_day: day_text(
-            faults
-                .optional_day(&at("birth_day"), &person.birth_day)
-                .map(|day| day.0),
-        ),
+        birth_day: day_text(faults.optional_day(&at("birth_day"), &person.birth_day).map(|day| day.0)),
     }
 }

@@ -59,14 +59,7 @@ fn checked(faults: &mut Faults, index: usize, event: pb::Event, view: &View) -> 
     }
     let event_type = view.types.get(&event.r#type);
     if event_type.is_none() {
-        faults.add(
-            at("type"),
-            if event.r#type.is_empty() {
-                "is required"
-            } else {
-                "is not a registered type"
-            },
-        );
+        faults.add(at("type"), if event.r#type.is_empty() { "is required" } else { "is not a registered type" });
     }
     let kept = pb::Event {
         attributes: attributes(faults, &at("attributes"), event.attributes, MAX_ATTRIBUTES),
@@ -86,13 +79,7 @@ fn checked(faults: &mut Faults, index: usize, event: pb::Event, view: &View) -> 
     };
     let event_type = event_type?;
     let (number, is_outcome) = (event_type.number, event_type.is_outcome);
-    Some(Checked {
-        index,
-        row,
-        event_type: number,
-        is_outcome,
-        day: view.time.day(occur_time).0,
-    })
+    Some(Checked { index, row, event_type: number, is_outcome, day: view.time.day(occur_time).0 })
 }
 
 /// Notes a time outside of the years that days can be written in.
@@ -127,11 +114,7 @@ pub fn event_type(request: pb::RegisterEventTypeRequest, tenant: &str) -> Result
 
 /// The message of a type's row.
 pub fn event_type_message(row: event_type::Model) -> pb::EventType {
-    pb::EventType {
-        name: row.name,
-        description: row.description,
-        is_outcome: row.is_outcome,
-    }
+    pb::EventType { name: row.name, description: row.description, is_outcome: row.is_outcome }
 }
 
 /// The message of an event's row.

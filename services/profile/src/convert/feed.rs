@@ -66,20 +66,13 @@ pub fn change(entry: feed::Entry) -> Result<pb::WatchProfilesResponse> {
 
 /// The item of a change.
 pub fn item(header: Header, change: Option<Change>) -> pb::WatchProfilesResponse {
-    let change = pb::ProfileChange {
-        header: Some(header),
-        change,
-    };
-    pb::WatchProfilesResponse {
-        item: Some(Item::Change(change)),
-    }
+    let change = pb::ProfileChange { header: Some(header), change };
+    pb::WatchProfilesResponse { item: Some(Item::Change(change)) }
 }
 
 /// The item of a heartbeat.
 pub fn heartbeat(heartbeat: Heartbeat) -> pb::WatchProfilesResponse {
-    pb::WatchProfilesResponse {
-        item: Some(Item::Heartbeat(heartbeat)),
-    }
+    pb::WatchProfilesResponse { item: Some(Item::Heartbeat(heartbeat)) }
 }
 
 fn kind(change: &Change) -> pb::ChangeKind {
@@ -93,9 +86,5 @@ fn kind(change: &Change) -> pb::ChangeKind {
 }
 
 fn payload(change: Change) -> Vec<u8> {
-    pb::ProfileChange {
-        header: None,
-        change: Some(change),
-    }
-    .encode_to_vec()
+    pb::ProfileChange { header: None, change: Some(change) }.encode_to_vec()
 }

@@ -40,10 +40,7 @@ fn row(faults: &mut Faults, field: &str, holding: pb::Holding, view: &View) -> h
         status: faults.optional_text(&at("status"), &holding.status, 32),
         format: envelope::PLAIN,
         key_id: String::new(),
-        payload: envelope::seal(&pb::Holding {
-            holding_id,
-            ..Default::default()
-        }),
+        payload: envelope::seal(&pb::Holding { holding_id, ..Default::default() }),
     }
 }
 

@@ -53,9 +53,7 @@ pub fn update(request: &pb::UpdateTenantRequest) -> Result<(i64, (i16, i64))> {
 pub fn message(row: &tenant::Model) -> pb::Tenant {
     let source = match row.clock_kind {
         OFFSET => Some(Source::Offset(duration(row.clock_micros))),
-        FIXED => Some(Source::FixedTime(clock::timestamp(clock::from_micros(
-            row.clock_micros,
-        )))),
+        FIXED => Some(Source::FixedTime(clock::timestamp(clock::from_micros(row.clock_micros)))),
         _ => None,
     };
     pb::Tenant {
@@ -71,10 +69,7 @@ pub fn message(row: &tenant::Model) -> pb::Tenant {
 
 /// The clock and zone of a row.
 pub fn time(row: &tenant::Model) -> Result<TenantTime> {
-    let zone = row
-        .time_zone
-        .parse()
-        .map_err(|_| Error::Internal("unknown time zone in store".to_owned()))?;
+    let zone = row.time_zone.parse().map_err(|_| Error::Internal("unknown time zone in store".to_owned()))?;
     let clock = match row.clock_kind {
         OFFSET => Clock::Offset(TimeDelta::microseconds(row.clock_micros)),
         FIXED => Clock::Fixed(clock::from_micros(row.clock_micros)),
@@ -123,8 +118,5 @@ fn offset_micros(faults: &mut Faults, field: &str, offset: &prost_types::Duratio
 }
 
 fn duration(micros: i64) -> prost_types::Duration {
-    prost_types::Duration {
-        seconds: micros / 1_000_000,
-        nanos: (micros % 1_000_000 * 1_000) as i32,
-    }
+    prost_types::Duration { seconds: micros / 1_000_000, nanos: (micros % 1_000_000 * 1_000) as i32 }
 }

@@ -33,9 +33,6 @@ impl ConsentService for Rpc {
         let mut rows = self.store.list_consents(tenant, &customer_id, &page).await?;
         let next_page_token = consent::next_page(&filter, &mut rows, page.limit);
         let consents = rows.into_iter().map(convert::consent::message).collect();
-        Ok(Response::new(pb::ListConsentsResponse {
-            consents,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListConsentsResponse { consents, next_page_token }))
     }
 }

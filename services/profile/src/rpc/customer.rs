@@ -16,9 +16,7 @@ impl CustomerService for Rpc {
         let tenant = Identity::of(&request)?.tenant()?;
         let customer_id = convert::customer_id(&request.get_ref().customer_id)?;
         let row = self.store.get_customer(tenant, &customer_id).await?;
-        Ok(Response::new(pb::GetCustomerResponse {
-            customer: Some(convert::customer::message(&row)?),
-        }))
+        Ok(Response::new(pb::GetCustomerResponse { customer: Some(convert::customer::message(&row)?) }))
     }
 
     async fn list_customers(
@@ -31,14 +29,8 @@ impl CustomerService for Rpc {
         let page = page::page(query.page_size, &query.page_token, &filter)?;
         let mut rows = self.store.list_customers(tenant, &list, &page).await?;
         let next_page_token = customer::next_page(&filter, &mut rows, page.limit);
-        let customers = rows
-            .iter()
-            .map(convert::customer::message)
-            .collect::<huan_chassis::Result<_>>()?;
-        Ok(Response::new(pb::ListCustomersResponse {
-            customers,
-            next_page_token,
-        }))
+        let customers = rows.iter().map(convert::customer::message).collect::<huan_chassis::Result<_>>()?;
+        Ok(Response::new(pb::ListCustomersResponse { customers, next_page_token }))
     }
 
     async fn create_customer(
@@ -49,9 +41,7 @@ impl CustomerService for Rpc {
         let by = Identity::of(&request)?.clone();
         let row = convert::customer::create(request.into_inner(), &view.tenant)?;
         let row = self.store.create_customer(&view, &by, row).await?;
-        Ok(Response::new(pb::CreateCustomerResponse {
-            customer: Some(convert::customer::message(&row)?),
-        }))
+        Ok(Response::new(pb::CreateCustomerResponse { customer: Some(convert::customer::message(&row)?) }))
     }
 
     async fn update_customer(
@@ -61,9 +51,7 @@ impl CustomerService for Rpc {
         let view = self.view(&request).await?;
         convert::customer::update(request.get_ref())?;
         let row = self.store.update_customer(&view, request.into_inner()).await?;
-        Ok(Response::new(pb::UpdateCustomerResponse {
-            customer: Some(convert::customer::message(&row)?),
-        }))
+        Ok(Response::new(pb::UpdateCustomerResponse { customer: Some(convert::customer::message(&row)?) }))
     }
 
     async fn import_customers(
@@ -75,10 +63,6 @@ impl CustomerService for Rpc {
         convert::batch("customers", customers.len())?;
         let (rows, faults) = convert::customer::batch(customers, &view.tenant);
         let (created, updated) = self.store.import_customers(&view, rows, key_seed).await?;
-        Ok(Response::new(pb::ImportCustomersResponse {
-            created,
-            updated,
-            faults,
-        }))
+        Ok(Response::new(pb::ImportCustomersResponse { created, updated, faults }))
     }
 }

@@ -14,9 +14,7 @@ impl EventService for Rpc {
         request: Request<pb::RegisterEventTypeRequest>,
     ) -> Result<Response<pb::RegisterEventTypeResponse>, Status> {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
-        self.store
-            .register_event_type(convert::event::event_type(request.into_inner(), &tenant)?)
-            .await?;
+        self.store.register_event_type(convert::event::event_type(request.into_inner(), &tenant)?).await?;
         Ok(Response::new(pb::RegisterEventTypeResponse {}))
     }
 
@@ -50,22 +48,10 @@ impl EventService for Rpc {
         request: Request<pb::ListEventsRequest>,
     ) -> Result<Response<pb::ListEventsResponse>, Status> {
         let (tenant, query) = (Identity::of(&request)?.tenant()?, request.get_ref());
-        let (page, filter) = (
-            convert::event::list(tenant, query)?,
-            convert::event::filter(tenant, query),
-        );
-        let mut rows = self
-            .store
-            .list_events(tenant, &query.customer_id, &query.r#type, &page)
-            .await?;
+        let (page, filter) = (convert::event::list(tenant, query)?, convert::event::filter(tenant, query));
+        let mut rows = self.store.list_events(tenant, &query.customer_id, &query.r#type, &page).await?;
         let next_page_token = event::next_page(&filter, &mut rows, page.limit);
-        let events = rows
-            .into_iter()
-            .map(convert::event::message)
-            .collect::<huan_chassis::Result<_>>()?;
-        Ok(Response::new(pb::ListEventsResponse {
-            events,
-            next_page_token,
-        }))
+        let events = rows.into_iter().map(convert::event::message).collect::<huan_chassis::Result<_>>()?;
+        Ok(Response::new(pb::ListEventsResponse { events, next_page_token }))
     }
 }

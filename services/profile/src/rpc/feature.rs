@@ -11,8 +11,6 @@ impl FeatureService for Rpc {
         &self,
         _request: Request<pb::ListFeaturesRequest>,
     ) -> Result<Response<pb::ListFeaturesResponse>, Status> {
-        Ok(Response::new(pb::ListFeaturesResponse {
-            features: self.store.catalogue().features.clone(),
-        }))
+        Ok(Response::new(pb::ListFeaturesResponse { features: self.store.catalogue().features.clone() }))
     }
 }

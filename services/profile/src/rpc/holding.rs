@@ -19,11 +19,7 @@ impl HoldingService for Rpc {
         let (rows, mut faults) = convert::holding::batch(holdings, &view);
         let done = self.store.import_holdings(&view, rows).await?;
         faults.extend(done.faults);
-        Ok(Response::new(pb::ImportHoldingsResponse {
-            created: done.created,
-            updated: done.updated,
-            faults,
-        }))
+        Ok(Response::new(pb::ImportHoldingsResponse { created: done.created, updated: done.updated, faults }))
     }
 
     async fn list_holdings(
@@ -36,9 +32,6 @@ impl HoldingService for Rpc {
         let page = page::page(query.page_size, &query.page_token, &filter)?;
         let mut holdings = self.store.list_holdings(tenant, &customer_id, &page).await?;
         let next_page_token = holding::next_page(&filter, &mut holdings, page.limit);
-        Ok(Response::new(pb::ListHoldingsResponse {
-            holdings,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListHoldingsResponse { holdings, next_page_token }))
     }
 }

@@ -15,9 +15,7 @@ impl IdentityService for Rpc {
     ) -> Result<Response<pb::AddIdentityResponse>, Status> {
         let view = self.view(&request).await?;
         let pb::AddIdentityRequest { customer_id, identity } = request.into_inner();
-        self.store
-            .add_identity(convert::identity::row(Some(&customer_id), identity, &view)?)
-            .await?;
+        self.store.add_identity(convert::identity::row(Some(&customer_id), identity, &view)?).await?;
         Ok(Response::new(pb::AddIdentityResponse {}))
     }
 
@@ -48,9 +46,7 @@ impl IdentityService for Rpc {
     ) -> Result<Response<pb::DeleteIdentityResponse>, Status> {
         let view = self.view(&request).await?;
         let pb::DeleteIdentityRequest { customer_id, identity } = request.into_inner();
-        self.store
-            .delete_identity(&convert::identity::row(Some(&customer_id), identity, &view)?)
-            .await?;
+        self.store.delete_identity(&convert::identity::row(Some(&customer_id), identity, &view)?).await?;
         Ok(Response::new(pb::DeleteIdentityResponse {}))
     }
 }

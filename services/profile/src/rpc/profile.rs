@@ -28,13 +28,7 @@ impl ProfileService for Rpc {
         let (cursor, kinds) = convert::feed::watch(request.into_inner())?;
         let snapshot = self.store.snapshot(&kinds);
         let (row, heartbeat) = (convert::feed::change, convert::feed::heartbeat);
-        let watch = feed::Watch {
-            cursor,
-            kinds,
-            snapshot,
-            row,
-            heartbeat,
-        };
+        let watch = feed::Watch { cursor, kinds, snapshot, row, heartbeat };
         Ok(Response::new(feed::watch(self.store.database(), &self.feed, watch)?))
     }
 }

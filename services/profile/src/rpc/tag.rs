@@ -13,9 +13,7 @@ impl TagService for Rpc {
         request: Request<pb::AttachTagRequest>,
     ) -> Result<Response<pb::AttachTagResponse>, Status> {
         let view = self.view(&request).await?;
-        self.store
-            .attach_tag(&view, convert::tag::attach(request.into_inner(), &view.tenant)?)
-            .await?;
+        self.store.attach_tag(&view, convert::tag::attach(request.into_inner(), &view.tenant)?).await?;
         Ok(Response::new(pb::AttachTagResponse {}))
     }
 
@@ -33,8 +31,6 @@ impl TagService for Rpc {
         let view = self.view(&request).await?;
         let customer_id = convert::customer_id(&request.get_ref().customer_id)?;
         let rows = self.store.list_tags(&view, &customer_id).await?;
-        Ok(Response::new(pb::ListTagsResponse {
-            tags: rows.into_iter().map(convert::tag::message).collect(),
-        }))
+        Ok(Response::new(pb::ListTagsResponse { tags: rows.into_iter().map(convert::tag::message).collect() }))
     }
 }

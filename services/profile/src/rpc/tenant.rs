@@ -14,13 +14,8 @@ impl TenantService for Rpc {
         request: Request<pb::CreateTenantRequest>,
     ) -> Result<Response<pb::CreateTenantResponse>, Status> {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
-        let row = self
-            .store
-            .create_tenant(convert::tenant::create(request.into_inner(), &tenant)?)
-            .await?;
-        Ok(Response::new(pb::CreateTenantResponse {
-            tenant: Some(convert::tenant::message(&row)),
-        }))
+        let row = self.store.create_tenant(convert::tenant::create(request.into_inner(), &tenant)?).await?;
+        Ok(Response::new(pb::CreateTenantResponse { tenant: Some(convert::tenant::message(&row)) }))
     }
 
     async fn get_tenant(
@@ -43,8 +38,6 @@ impl TenantService for Rpc {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
         let (revision, clock) = convert::tenant::update(request.get_ref())?;
         let row = self.store.update_tenant(&tenant, revision, clock).await?;
-        Ok(Response::new(pb::UpdateTenantResponse {
-            tenant: Some(convert::tenant::message(&row)),
-        }))
+        Ok(Response::new(pb::UpdateTenantResponse { tenant: Some(convert::tenant::message(&row)) }))
     }
 }

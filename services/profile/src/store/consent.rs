@@ -38,9 +38,8 @@ impl Store {
         let tx = self.db.begin().await?;
         let customers = customer::lock(&tx, tenant, &ids).await?;
         let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
-        let (rows, unknown): (Vec<_>, Vec<_>) = rows
-            .into_iter()
-            .partition(|(_, row)| known.contains(row.customer_id.as_str()));
+        let (rows, unknown): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(_, row)| known.contains(row.customer_id.as_str()));
         let fault = |(index, _)| convert::row_fault(index, format!("consents[{index}].customer_id"), UNKNOWN);
         let faults = unknown.into_iter().map(fault).collect();
         let recorded = rows.len() as i32;
@@ -60,19 +59,10 @@ impl Store {
             let (purpose, allowed) = (token_number(key, 1)? as i16, token_number(key, 3)? == 1);
             let (channel_id, expire_time) = (token_text(key, 2)?, token_number(key, 4)?);
             let decide_time = token_number(key, 0)?.into();
-            let values = [
-                decide_time,
-                purpose.into(),
-                channel_id.into(),
-                allowed.into(),
-                expire_time.into(),
-            ];
+            let values = [decide_time, purpose.into(), channel_id.into(), allowed.into(), expire_time.into()];
             query = query.filter(before(ORDER, values));
         }
-        let query = ORDER
-            .into_iter()
-            .fold(query, QueryOrder::order_by_desc)
-            .limit(page.limit + 1);
+        let query = ORDER.into_iter().fold(query, QueryOrder::order_by_desc).limit(page.limit + 1);
         Ok(query.all(self.db.read()).await?)
     }
 }
@@ -82,13 +72,7 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<consent::Model>, limit: u64) ->
     super::next_page(filter, rows, limit, |row| {
         let allowed = i32::from(row.allowed).to_string();
         let (purpose, expire_time) = (row.purpose.to_string(), row.expire_time.to_string());
-        vec![
-            row.decide_time.to_string(),
-            purpose,
-            row.channel_id.clone(),
-            allowed,
-            expire_time,
-        ]
+        vec![row.decide_time.to_string(), purpose, row.channel_id.clone(), allowed, expire_time]
     })
 }
 
@@ -112,11 +96,7 @@ pub async fn newest(
     let mut found: HashMap<String, BTreeMap<(i16, String), consent::Model>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
-        for row in query
-            .filter(consent::Column::CustomerId.is_in(ids.iter().copied()))
-            .all(db)
-            .await?
-        {
+        for row in query.filter(consent::Column::CustomerId.is_in(ids.iter().copied())).all(db).await? {
             let of_customer = found.entry(row.customer_id.clone()).or_default();
             let key = (row.purpose, row.channel_id.clone());
             if of_customer.get(&key).is_none_or(|known| rank(&row) > rank(known)) {
@@ -124,10 +104,7 @@ pub async fn newest(
             }
         }
     }
-    Ok(found
-        .into_iter()
-        .map(|(customer, newest)| (customer, newest.into_values().collect()))
-        .collect())
+    Ok(found.into_iter().map(|(customer, newest)| (customer, newest.into_values().collect())).collect())
 }
 
 /// Which of two consents holds: the newer one; of two at the same moment the refusal, then the one that ends sooner.
@@ -137,18 +114,11 @@ fn rank(row: &consent::Model) -> (i64, bool, i64) {
 
 async fn append(tx: &Tx, rows: Vec<consent::Model>) -> Result<()> {
     let record_time = clock::micros(clock::system_now());
-    let key: Vec<_> = consent::PrimaryKey::iter()
-        .map(PrimaryKeyToColumn::into_column)
-        .collect();
+    let key: Vec<_> = consent::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
     for rows in chunks(rows, MAX_BINDS / consent::Column::iter().count()) {
-        let rows = rows
-            .into_iter()
-            .map(|row| consent::Model { record_time, ..row }.into_active_model());
+        let rows = rows.into_iter().map(|row| consent::Model { record_time, ..row }.into_active_model());
         let again = OnConflict::columns(key.clone()).do_nothing().to_owned();
-        consent::Entity::insert_many(rows)
-            .on_conflict(again)
-            .exec_without_returning(&**tx)
-            .await?;
+        consent::Entity::insert_many(rows).on_conflict(again).exec_without_returning(&**tx).await?;
     }
     Ok(())
 }

@@ -52,23 +52,12 @@ impl Store {
             return Ok(found);
         }
         let now = clock::micros(clock::system_now());
-        let row = customer::Model {
-            customer_key: random_key(),
-            create_time: now,
-            update_time: now,
-            ..row
-        };
+        let row = customer::Model { customer_key: random_key(), create_time: now, update_time: now, ..row };
         let insert = customer::Entity::insert(row.clone().into_active_model());
-        insert
-            .exec_without_returning(&*tx)
-            .await
-            .map_err(|error| match is_unique_violation(&error) {
-                true => Error::AlreadyExists {
-                    what: "customer",
-                    field: "customer_id",
-                },
-                false => error.into(),
-            })?;
+        insert.exec_without_returning(&*tx).await.map_err(|error| match is_unique_violation(&error) {
+            true => Error::AlreadyExists { what: "customer", field: "customer_id" },
+            false => error.into(),
+        })?;
         publish(&tx, self, view, vec![row.clone()]).await?;
         tx.commit().await?;
         Ok(row)
@@ -83,10 +72,7 @@ impl Store {
         if old.revision != revision {
             return Err(Error::StaleRevision { what: "customer" });
         }
-        let row = customer::Model {
-            update_time: clock::micros(clock::system_now()),
-            ..row
-        };
+        let row = customer::Model { update_time: clock::micros(clock::system_now()), ..row };
         upsert(&tx, vec![row.clone()]).await?;
         publish(&tx, self, view, vec![row.clone()]).await?;
         tx.commit().await?;
@@ -106,16 +92,9 @@ impl Store {
         let row = |row: customer::Model| {
             let row = match known.get(&row.customer_id) {
                 Some(old) => convert::customer::replacing(old, row),
-                None => customer::Model {
-                    customer_key: key(key_seed, &row),
-                    create_time: now,
-                    ..row
-                },
+                None => customer::Model { customer_key: key(key_seed, &row), create_time: now, ..row },
             };
-            customer::Model {
-                update_time: now,
-                ..row
-            }
+            customer::Model { update_time: now, ..row }
         };
         let rows: Vec<customer::Model> = rows.into_iter().map(row).collect();
         upsert(&tx, rows.clone()).await?;
@@ -132,9 +111,7 @@ pub struct CustomerOwners(pub Store);
 impl Owners for CustomerOwners {
     fn owner_path<'a>(&'a self, tenant: &'a str, customer_id: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
-            let path = by_id(tenant, customer_id)
-                .select_only()
-                .column(customer::Column::OwnerPath);
+            let path = by_id(tenant, customer_id).select_only().column(customer::Column::OwnerPath);
             Ok(path.into_tuple().one(self.0.db.read()).await?)
         })
     }
@@ -142,10 +119,7 @@ impl Owners for CustomerOwners {
 
 /// Reads a customer. Errors: NotFound.
 pub async fn find(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<customer::Model> {
-    by_id(tenant, customer_id)
-        .one(db)
-        .await?
-        .ok_or(Error::NotFound { what: "customer" })
+    by_id(tenant, customer_id).one(db).await?.ok_or(Error::NotFound { what: "customer" })
 }
 
 /// Locks and reads a customer. Errors: NotFound.
@@ -159,9 +133,7 @@ pub async fn lock(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<customer:
     let mut rows = Vec::with_capacity(ids.len());
     for ids in ids.chunks(CHUNK) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
-        let query = query
-            .filter(customer::Column::CustomerId.is_in(ids))
-            .order_by_asc(customer::Column::CustomerId);
+        let query = query.filter(customer::Column::CustomerId.is_in(ids)).order_by_asc(customer::Column::CustomerId);
         rows.extend(query.lock_exclusive().all(&**tx).await?);
     }
     Ok(rows)
@@ -179,10 +151,7 @@ fn by_id(tenant: &str, customer_id: &str) -> sea_orm::Select<customer::Entity> {
 
 async fn find_request(tx: &Tx, row: &customer::Model) -> Result<Option<customer::Model>> {
     let query = customer::Entity::find().filter(customer::Column::Tenant.eq(&row.tenant));
-    Ok(query
-        .filter(customer::Column::RequestId.eq(row.request_id.clone()))
-        .one(&**tx)
-        .await?)
+    Ok(query.filter(customer::Column::RequestId.eq(row.request_id.clone())).one(&**tx).await?)
 }
 
 /// Publishes standings and vectors of customers that were just written.
@@ -193,11 +162,7 @@ async fn publish(tx: &Tx, store: &Store, view: &View, customers: Vec<customer::M
 }
 
 fn key(seed: u64, row: &customer::Model) -> String {
-    if seed == 0 {
-        random_key()
-    } else {
-        seeded_key(seed, &row.customer_id)
-    }
+    if seed == 0 { random_key() } else { seeded_key(seed, &row.customer_id) }
 }
 
 fn random_key() -> String {
@@ -206,11 +171,6 @@ fn random_key() -> String {
 
 /// The first 128 bits of SHA-256 over seed and id: repeatable for demos, tests and benches.
 fn seeded_key(seed: u64, customer_id: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(seed.to_be_bytes())
-        .chain_update(customer_id)
-        .finalize();
-    digest[..16]
-        .iter()
-        .fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(customer_id).finalize();
+    digest[..16].iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -27,10 +27,7 @@ impl Store {
             let (occur_time, source, source_id) = (token_number(key, 0)?, token_text(key, 1)?, token_text(key, 2)?);
             query = query.filter(before(ORDER, [occur_time.into(), source.into(), source_id.into()]));
         }
-        let query = ORDER
-            .into_iter()
-            .fold(query, QueryOrder::order_by_desc)
-            .limit(page.limit + 1);
+        let query = ORDER.into_iter().fold(query, QueryOrder::order_by_desc).limit(page.limit + 1);
         Ok(query.all(self.db.read()).await?)
     }
 }

@@ -29,10 +29,7 @@ impl Store {
                 event_type::Entity::update(change).exec(&*tx).await?;
             }
             None if known.len() >= MAX_TYPES => {
-                return Err(Error::WrongState {
-                    what: "tenant",
-                    state: format!("full with {MAX_TYPES} event types"),
-                });
+                return Err(Error::WrongState { what: "tenant", state: format!("full with {MAX_TYPES} event types") });
             }
             None => {
                 let number = known.iter().map(|known| known.number).max().unwrap_or(0) + 1;

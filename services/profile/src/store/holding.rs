@@ -41,18 +41,10 @@ impl Store {
                 _ => None,
             };
             if let Some(fault) = fault {
-                done.faults.push(convert::row_fault(
-                    index,
-                    format!("holdings[{index}].customer_id"),
-                    fault,
-                ));
+                done.faults.push(convert::row_fault(index, format!("holdings[{index}].customer_id"), fault));
                 continue;
             }
-            *(if owner.is_some() {
-                &mut done.updated
-            } else {
-                &mut done.created
-            }) += 1;
+            *(if owner.is_some() { &mut done.updated } else { &mut done.created }) += 1;
             kept.push(row);
         }
         upsert(&tx, kept).await?;
@@ -83,14 +75,8 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<pb::Holding>, limit: u64) -> St
 /// has few.
 pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Vec<pb::Holding>> {
     let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
-    let rows = query
-        .filter(holding::Column::CustomerId.eq(customer_id))
-        .all(db)
-        .await?;
-    let mut holdings = rows
-        .into_iter()
-        .map(convert::holding::message)
-        .collect::<Result<Vec<_>>>()?;
+    let rows = query.filter(holding::Column::CustomerId.eq(customer_id)).all(db).await?;
+    let mut holdings = rows.into_iter().map(convert::holding::message).collect::<Result<Vec<_>>>()?;
     holdings.sort_by(|one, other| one.holding_id.cmp(&other.holding_id));
     Ok(holdings)
 }
@@ -101,21 +87,14 @@ pub async fn open(tx: &Tx, tenant: &str, ids: &[&str], day: i32) -> Result<HashM
     let mut found: HashMap<String, Vec<OpenHolding>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
-        let query = query
-            .filter(holding::Column::CustomerId.is_in(ids.iter().copied()))
-            .select_only();
+        let query = query.filter(holding::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);
-        let query = query
-            .column(holding::Column::BalanceMinor)
-            .column(holding::Column::OpenDay);
+        let query = query.column(holding::Column::BalanceMinor).column(holding::Column::OpenDay);
         let rows: Vec<(String, String, i64, i32, Option<i32>)> =
             query.column(holding::Column::CloseDay).into_tuple().all(&**tx).await?;
         for (customer_id, kind, balance_minor, open_day, close_day) in rows {
             if open_day <= day && close_day.is_none_or(|close_day| close_day > day) {
-                found
-                    .entry(customer_id)
-                    .or_default()
-                    .push(OpenHolding { kind, balance_minor });
+                found.entry(customer_id).or_default().push(OpenHolding { kind, balance_minor });
             }
         }
     }
@@ -128,9 +107,7 @@ async fn owners(tx: &Tx, tenant: &str, rows: &[(usize, holding::Model)]) -> Resu
         let hashes = rows.iter().map(|(_, row)| row.holding_hash.as_str());
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
         let query = query.filter(holding::Column::HoldingHash.is_in(hashes)).select_only();
-        let query = query
-            .column(holding::Column::HoldingHash)
-            .column(holding::Column::CustomerId);
+        let query = query.column(holding::Column::HoldingHash).column(holding::Column::CustomerId);
         let pairs: Vec<(String, String)> = query.into_tuple().all(&**tx).await?;
         found.extend(pairs);
     }

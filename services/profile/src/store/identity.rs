@@ -16,16 +16,9 @@ impl Store {
     pub async fn add_identity(&self, row: identity::Model) -> Result<()> {
         let tx = self.db.begin().await?;
         customer::lock_one(&tx, &row.tenant, &row.customer_id).await?;
-        let taken = || Error::AlreadyExists {
-            what: "identity",
-            field: "identity",
-        };
+        let taken = || Error::AlreadyExists { what: "identity", field: "identity" };
         if let Some(found) = find(&*tx, &row).await? {
-            return if found.customer_id == row.customer_id {
-                Ok(())
-            } else {
-                Err(taken())
-            };
+            return if found.customer_id == row.customer_id { Ok(()) } else { Err(taken()) };
         }
         if of_customer(&row.tenant, &row.customer_id).count(&*tx).await? >= MAX_IDENTITIES {
             return Err(Error::WrongState {
@@ -35,13 +28,7 @@ impl Store {
         }
         let insert = identity::Entity::insert(row.into_active_model());
         let inserted = insert.exec_without_returning(&*tx).await;
-        inserted.map_err(|error| {
-            if is_unique_violation(&error) {
-                taken()
-            } else {
-                error.into()
-            }
-        })?;
+        inserted.map_err(|error| if is_unique_violation(&error) { taken() } else { error.into() })?;
         tx.commit().await
     }
 
@@ -56,8 +43,7 @@ impl Store {
         let missing = || Error::NotFound { what: "identity" };
         let found = find(self.db.read(), row).await?.ok_or_else(missing)?;
         let customer = customer::find(self.db.read(), &row.tenant, &found.customer_id).await?;
-        by.check_owner("identity", &customer.customer_id, &customer.owner_path)
-            .map_err(|_| missing())?;
+        by.check_owner("identity", &customer.customer_id, &customer.owner_path).map_err(|_| missing())?;
         Ok(customer.customer_id)
     }
 
@@ -67,10 +53,7 @@ impl Store {
         let delete = identity::Entity::delete_many().filter(identity::Column::Tenant.eq(&row.tenant));
         let delete = delete.filter(identity::Column::Namespace.eq(&row.namespace));
         let delete = delete.filter(identity::Column::ValueHash.eq(&row.value_hash));
-        let deleted = delete
-            .filter(identity::Column::CustomerId.eq(&row.customer_id))
-            .exec(&*tx)
-            .await?;
+        let deleted = delete.filter(identity::Column::CustomerId.eq(&row.customer_id)).exec(&*tx).await?;
         if deleted.rows_affected == 0 {
             return Err(Error::NotFound { what: "identity" });
         }
@@ -82,10 +65,7 @@ impl Store {
 /// here.
 pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Vec<pb::Identity>> {
     let rows = of_customer(tenant, customer_id).limit(MAX_IDENTITIES).all(db).await?;
-    let mut identities = rows
-        .iter()
-        .map(convert::identity::message)
-        .collect::<Result<Vec<_>>>()?;
+    let mut identities = rows.iter().map(convert::identity::message).collect::<Result<Vec<_>>>()?;
     identities.sort_by(|one, other| (&one.namespace, &one.value).cmp(&(&other.namespace, &other.value)));
     Ok(identities)
 }
@@ -98,8 +78,5 @@ fn of_customer(tenant: &str, customer_id: &str) -> sea_orm::Select<identity::Ent
 async fn find(db: &impl ConnectionTrait, row: &identity::Model) -> Result<Option<identity::Model>> {
     let query = identity::Entity::find().filter(identity::Column::Tenant.eq(&row.tenant));
     let query = query.filter(identity::Column::Namespace.eq(&row.namespace));
-    Ok(query
-        .filter(identity::Column::ValueHash.eq(&row.value_hash))
-        .one(db)
-        .await?)
+    Ok(query.filter(identity::Column::ValueHash.eq(&row.value_hash)).one(db).await?)
 }

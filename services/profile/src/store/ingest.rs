@@ -60,13 +60,7 @@ impl Store {
     /// Takes in events; answers after their commit.
     pub async fn ingest_events(&self, view: Arc<View>, events: Vec<Checked>) -> Result<Taken> {
         let traceparent = telemetry::traceparent();
-        self.ingest
-            .submit(Arc::new(Job {
-                view,
-                events,
-                traceparent,
-            }))
-            .await
+        self.ingest.submit(Arc::new(Job { view, events, traceparent })).await
     }
 }
 
@@ -95,28 +89,15 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn new(jobs: &'a [Arc<Job>], places: Vec<usize>) -> Self {
         // The newest view knows every type that any of the jobs names.
-        let newest = places
-            .iter()
-            .map(|place| &jobs[*place].view)
-            .max_by_key(|view| view.read_at);
+        let newest = places.iter().map(|place| &jobs[*place].view).max_by_key(|view| view.read_at);
         let view = newest.unwrap_or(&jobs[0].view);
-        let events = places
-            .iter()
-            .flat_map(|place| jobs[*place].events.iter().map(|event| (*place, event)));
-        Self {
-            jobs,
-            view,
-            events: events.collect(),
-        }
+        let events = places.iter().flat_map(|place| jobs[*place].events.iter().map(|event| (*place, event)));
+        Self { jobs, view, events: events.collect() }
     }
 
     async fn apply(mut self, tx: &Tx, catalogue: &Catalogue, answers: &mut [Taken]) -> Result<()> {
         let now = self.view.time.now();
-        let mut ids: Vec<String> = self
-            .events
-            .iter()
-            .map(|(_, event)| event.row.customer_id.clone())
-            .collect();
+        let mut ids: Vec<String> = self.events.iter().map(|(_, event)| event.row.customer_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut customers = customer::lock(tx, &self.view.tenant, &ids).await?;
@@ -124,21 +105,14 @@ impl<'a> Batch<'a> {
         self.refuse_unknown(&known, answers);
         self.keep_new(tx, answers).await?;
 
-        let touched: HashSet<&str> = self
-            .events
-            .iter()
-            .map(|(_, event)| event.row.customer_id.as_str())
-            .collect();
+        let touched: HashSet<&str> = self.events.iter().map(|(_, event)| event.row.customer_id.as_str()).collect();
         customers.retain(|customer| touched.contains(customer.customer_id.as_str()));
         let mut subjects = vector::subjects(tx, self.view, self.view.time.day(now).0, customers).await?;
         self.add_to_windows(tx, &mut subjects).await?;
         let outcomes = self.outcomes(&subjects);
         let mut revised = vector::compute_all(tx, catalogue, self.view, now, subjects).await?;
-        let traces: HashMap<&str, usize> = self
-            .events
-            .iter()
-            .map(|(place, event)| (event.row.customer_id.as_str(), *place))
-            .collect();
+        let traces: HashMap<&str, usize> =
+            self.events.iter().map(|(place, event)| (event.row.customer_id.as_str(), *place)).collect();
         for revised in &mut revised {
             let place = traces.get(revised.customer.customer_id.as_str());
             revised.traceparent = place.map(|place| self.jobs[*place].traceparent.clone());
@@ -156,9 +130,7 @@ impl<'a> Batch<'a> {
             let is_known = known.contains(event.row.customer_id.as_str());
             if !is_known {
                 let field = format!("events[{}].customer_id", event.index);
-                answers[*place]
-                    .faults
-                    .push(convert::row_fault(event.index, field, UNKNOWN));
+                answers[*place].faults.push(convert::row_fault(event.index, field, UNKNOWN));
             }
             is_known
         });
@@ -168,29 +140,15 @@ impl<'a> Batch<'a> {
     async fn keep_new(&mut self, tx: &Tx, answers: &mut [Taken]) -> Result<()> {
         let mut seen = HashSet::with_capacity(self.events.len());
         let mut rows: Vec<&event::Model> = Vec::with_capacity(self.events.len());
-        let first: Vec<bool> = self
-            .events
-            .iter()
-            .map(|(_, event)| seen.insert(key(&event.row)))
-            .collect();
-        rows.extend(
-            self.events
-                .iter()
-                .zip(&first)
-                .filter(|(_, first)| **first)
-                .map(|((_, event), _)| &event.row),
-        );
+        let first: Vec<bool> = self.events.iter().map(|(_, event)| seen.insert(key(&event.row))).collect();
+        rows.extend(self.events.iter().zip(&first).filter(|(_, first)| **first).map(|((_, event), _)| &event.row));
         rows.sort_unstable_by_key(|row| key(row));
         let fresh = insert_new(tx, rows).await?;
         let mut firsts = first.into_iter();
         self.events.retain(|(place, event)| {
             let is_new = firsts.next().unwrap_or(false) && fresh.contains(&owned_key(&event.row));
             let answer = &mut answers[*place];
-            *(if is_new {
-                &mut answer.accepted
-            } else {
-                &mut answer.duplicates
-            }) += 1;
+            *(if is_new { &mut answer.accepted } else { &mut answer.duplicates }) += 1;
             is_new
         });
         Ok(())
@@ -198,27 +156,17 @@ impl<'a> Batch<'a> {
 
     /// Adds the events to the packed rows of their days and to their customers' accumulators.
     async fn add_to_windows(&self, tx: &Tx, subjects: &mut [Subject]) -> Result<()> {
-        let days: HashSet<(&str, i32)> = self
-            .events
-            .iter()
-            .map(|(_, event)| (event.row.customer_id.as_str(), event.day))
-            .collect();
+        let days: HashSet<(&str, i32)> =
+            self.events.iter().map(|(_, event)| (event.row.customer_id.as_str(), event.day)).collect();
         let mut packed = packed_days(tx, &self.view.tenant, days.into_iter().collect()).await?;
         let mut places: HashMap<String, usize> = HashMap::with_capacity(subjects.len());
-        places.extend(
-            subjects
-                .iter()
-                .enumerate()
-                .map(|(place, s)| (s.customer.customer_id.clone(), place)),
-        );
+        places.extend(subjects.iter().enumerate().map(|(place, s)| (s.customer.customer_id.clone(), place)));
         for (_, event) in &self.events {
             let customer_id = &event.row.customer_id;
             let day = packed.entry((customer_id.clone(), event.day)).or_default();
             let amount = event.row.amount_minor;
             if let Some(place) = places.get(customer_id) {
-                subjects[*place]
-                    .state
-                    .add(&self.view.plan, event.day, event.event_type, amount, day);
+                subjects[*place].state.add(&self.view.plan, event.day, event.event_type, amount, day);
             }
             day.add(event.event_type, amount);
         }
@@ -226,12 +174,7 @@ impl<'a> Batch<'a> {
             .into_iter()
             .map(|((customer_id, day), packed)| {
                 let (tenant, packed) = (self.view.tenant.clone(), packed.encode_to_vec());
-                event_day::Model {
-                    tenant,
-                    customer_id,
-                    day,
-                    packed,
-                }
+                event_day::Model { tenant, customer_id, day, packed }
             })
             .collect();
         rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
@@ -240,19 +183,13 @@ impl<'a> Batch<'a> {
 
     /// The feed rows of those events that reviews may measure.
     fn outcomes(&self, subjects: &[Subject]) -> Vec<feed::Row> {
-        let customers: HashMap<&str, &Subject> = subjects
-            .iter()
-            .map(|subject| (subject.customer.customer_id.as_str(), subject))
-            .collect();
+        let customers: HashMap<&str, &Subject> =
+            subjects.iter().map(|subject| (subject.customer.customer_id.as_str(), subject)).collect();
         let measured = self.events.iter().filter(|(_, event)| event.is_outcome);
         let row = |(place, event): &(usize, &Checked)| {
             let subject = customers.get(event.row.customer_id.as_str())?;
             let change = Change::Outcome(convert::event::outcome(&event.row));
-            Some(convert::feed::customer_row(
-                &subject.customer,
-                change,
-                Some(self.jobs[*place].traceparent.clone()),
-            ))
+            Some(convert::feed::customer_row(&subject.customer, change, Some(self.jobs[*place].traceparent.clone())))
         };
         measured.filter_map(row).collect()
     }
@@ -273,9 +210,7 @@ async fn insert_new(tx: &Tx, rows: Vec<&event::Model>) -> Result<HashSet<(String
         let mut insert = Query::insert();
         insert.into_table(event::Entity).columns(event::Column::iter());
         for row in rows {
-            insert
-                .values(values(row))
-                .map_err(|error| Error::Internal(error.to_string()))?;
+            insert.values(values(row)).map_err(|error| Error::Internal(error.to_string()))?;
         }
         insert.on_conflict(OnConflict::new().do_nothing().to_owned());
         insert.returning(Query::returning().columns([event::Column::Source, event::Column::SourceId]));
@@ -330,10 +265,6 @@ fn select_days(tenant: &str, days: Vec<(&str, i32)>) -> SelectStatement {
         .column((event_day::Entity, event_day::Column::Day))
         .column((event_day::Entity, event_day::Column::Packed))
         .from_values(days, wanted.clone())
-        .join(
-            JoinType::InnerJoin,
-            event_day::Entity,
-            of_tenant.and(of_customer).and(of_day),
-        );
+        .join(JoinType::InnerJoin, event_day::Entity, of_tenant.and(of_customer).and(of_day));
     select
 }

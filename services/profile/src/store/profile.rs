@@ -17,15 +17,10 @@ impl Store {
         let db = self.db.read();
         let postgres = db.get_database_backend() == sea_orm::DbBackend::Postgres;
         // SQLite reads one snapshot anyway.
-        let tx = db
-            .begin_with_config(postgres.then_some(IsolationLevel::RepeatableRead), None)
-            .await?;
+        let tx = db.begin_with_config(postgres.then_some(IsolationLevel::RepeatableRead), None).await?;
         let customer = customer::find(&tx, tenant, customer_id).await?;
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
-        let row = query
-            .filter(vector::Column::CustomerId.eq(customer_id))
-            .one(&tx)
-            .await?;
+        let row = query.filter(vector::Column::CustomerId.eq(customer_id)).one(&tx).await?;
         let (vector, position) = match row {
             Some(row) => (envelope::open(row.format, &row.payload)?, row.position),
             None => (pb::Vector::default(), String::new()),
@@ -33,10 +28,7 @@ impl Store {
         let tags = tag::of(&tx, tenant, customer_id, now).await?;
         let mut holdings = holding::of(&tx, tenant, customer_id).await?;
         let mut identities = identity::of(&tx, tenant, customer_id).await?;
-        let consents = consent::newest(&tx, tenant, &[customer_id])
-            .await?
-            .remove(customer_id)
-            .unwrap_or_default();
+        let consents = consent::newest(&tx, tenant, &[customer_id]).await?.remove(customer_id).unwrap_or_default();
         tx.commit().await?;
         holdings.truncate(SHOWN);
         identities.truncate(SHOWN);
@@ -58,16 +50,8 @@ impl Store {
         let features = &self.catalogue.features;
         let name = |(number, value): (u32, Value)| {
             let place = features.binary_search_by_key(&number, |feature| feature.number).ok()?;
-            Some(pb::NamedValue {
-                name: features[place].name.clone(),
-                value: Some(value),
-            })
+            Some(pb::NamedValue { name: features[place].name.clone(), value: Some(value) })
         };
-        vector
-            .features
-            .into_iter()
-            .zip(vector.values)
-            .filter_map(name)
-            .collect()
+        vector.features.into_iter().zip(vector.values).filter_map(name).collect()
     }
 }

@@ -95,19 +95,12 @@ impl Store {
         let times = between(view.row.rolled_time, time);
         let tags = tag::Entity::find().filter(tag::Column::Tenant.eq(&view.tenant));
         let tags = tags.filter(within(tag::Column::ExpireTime, &times)).select_only();
-        found.extend(
-            tags.column(tag::Column::CustomerId)
-                .into_tuple::<String>()
-                .all(db)
-                .await?,
-        );
+        found.extend(tags.column(tag::Column::CustomerId).into_tuple::<String>().all(db).await?);
         if day != view.row.rolled_day {
             let days = between(i64::from(view.row.rolled_day), i64::from(day));
             let holdings = holding::Entity::find().filter(holding::Column::Tenant.eq(&view.tenant));
             let opened = within(holding::Column::OpenDay, &days);
-            let moved = Condition::any()
-                .add(opened)
-                .add(within(holding::Column::CloseDay, &days));
+            let moved = Condition::any().add(opened).add(within(holding::Column::CloseDay, &days));
             let holdings = holdings.filter(moved).select_only().column(holding::Column::CustomerId);
             found.extend(holdings.into_tuple::<String>().all(db).await?);
             for range in self.edges(days) {
@@ -126,10 +119,7 @@ impl Store {
         let windows = self.catalogue.groups.iter().map(|group| i64::from(group.window_days));
         // Today itself enters every window, and leaves one as long as it, that many days later.
         let shifts: BTreeSet<i64> = windows.chain([0]).collect();
-        shifts
-            .into_iter()
-            .map(|shift| (days.start() - shift)..=(days.end() - shift))
-            .collect()
+        shifts.into_iter().map(|shift| (days.start() - shift)..=(days.end() - shift)).collect()
     }
 }
 

@@ -48,14 +48,9 @@ impl Store {
     fn tenants(&self, settings: bool, catalogues: bool) -> Items {
         let store = self.clone();
         let rows = async move {
-            let rows = tenant::Entity::find()
-                .order_by_asc(tenant::Column::Tenant)
-                .all(store.db.read())
-                .await;
+            let rows = tenant::Entity::find().order_by_asc(tenant::Column::Tenant).all(store.db.read()).await;
             let items = rows.map(|rows| {
-                rows.iter()
-                    .flat_map(|row| store.tenant_items(row, settings, catalogues))
-                    .collect::<Vec<_>>()
+                rows.iter().flat_map(|row| store.tenant_items(row, settings, catalogues)).collect::<Vec<_>>()
             });
             let items: Vec<Result<WatchProfilesResponse>> = match items {
                 Ok(items) => items.into_iter().map(Ok).collect(),
@@ -68,9 +63,7 @@ impl Store {
 
     fn tenant_items(&self, row: &tenant::Model, settings: bool, catalogue: bool) -> Vec<WatchProfilesResponse> {
         let settings = settings.then(|| Change::Tenant(convert::tenant::message(row)));
-        let features = || pb::Catalogue {
-            features: self.catalogue.features.clone(),
-        };
+        let features = || pb::Catalogue { features: self.catalogue.features.clone() };
         let catalogue = catalogue.then(|| Change::Catalogue(features()));
         let header = || Header {
             tenant_id: row.tenant.clone(),
@@ -78,11 +71,7 @@ impl Store {
             write_time: Some(clock::timestamp(clock::system_now())),
             ..Default::default()
         };
-        settings
-            .into_iter()
-            .chain(catalogue)
-            .map(|change| convert::feed::item(header(), Some(change)))
-            .collect()
+        settings.into_iter().chain(catalogue).map(|change| convert::feed::item(header(), Some(change))).collect()
     }
 
     async fn standing_page(self, after: Key) -> Result<PageOf> {
@@ -105,19 +94,12 @@ impl Store {
         let mut query = vector::Entity::find();
         if let [tenant, customer_id] = after.as_slice() {
             let columns = [vector::Column::Tenant, vector::Column::CustomerId];
-            query = query.filter(after_row(
-                columns,
-                [tenant.as_str().into(), customer_id.as_str().into()],
-            ));
+            query = query.filter(after_row(columns, [tenant.as_str().into(), customer_id.as_str().into()]));
         }
-        let query = query
-            .order_by_asc(vector::Column::Tenant)
-            .order_by_asc(vector::Column::CustomerId);
+        let query = query.order_by_asc(vector::Column::Tenant).order_by_asc(vector::Column::CustomerId);
         let rows = query.limit(CHUNK as u64).all(self.db.read()).await?;
         let next = next(&rows, |row| vec![row.tenant.clone(), row.customer_id.clone()]);
-        let headers = self
-            .headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str())))
-            .await?;
+        let headers = self.headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str()))).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             let Some(header) = headers.get(&(row.tenant, row.customer_id)) else {
@@ -131,14 +113,10 @@ impl Store {
 
     async fn outcome_page(self, after: Key) -> Result<PageOf> {
         let types = event_type::Entity::find().filter(event_type::Column::IsOutcome.eq(true));
-        let measured = types
-            .all(self.db.read())
-            .await?
-            .into_iter()
-            .fold(Condition::any(), |any, row| {
-                let of_tenant = Condition::all().add(event::Column::Tenant.eq(row.tenant));
-                any.add(of_tenant.add(event::Column::EventType.eq(row.name)))
-            });
+        let measured = types.all(self.db.read()).await?.into_iter().fold(Condition::any(), |any, row| {
+            let of_tenant = Condition::all().add(event::Column::Tenant.eq(row.tenant));
+            any.add(of_tenant.add(event::Column::EventType.eq(row.name)))
+        });
         if measured.is_empty() {
             return Ok((Vec::new(), None));
         }
@@ -147,24 +125,14 @@ impl Store {
             let columns = [event::Column::Tenant, event::Column::Source, event::Column::SourceId];
             query = query.filter(after_row(
                 columns,
-                [
-                    tenant.as_str().into(),
-                    source.as_str().into(),
-                    source_id.as_str().into(),
-                ],
+                [tenant.as_str().into(), source.as_str().into(), source_id.as_str().into()],
             ));
         }
-        let query = query
-            .order_by_asc(event::Column::Tenant)
-            .order_by_asc(event::Column::Source);
+        let query = query.order_by_asc(event::Column::Tenant).order_by_asc(event::Column::Source);
         let query = query.order_by_asc(event::Column::SourceId).limit(CHUNK as u64);
         let rows = query.all(self.db.read()).await?;
-        let next = next(&rows, |row| {
-            vec![row.tenant.clone(), row.source.clone(), row.source_id.clone()]
-        });
-        let headers = self
-            .headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str())))
-            .await?;
+        let next = next(&rows, |row| vec![row.tenant.clone(), row.source.clone(), row.source_id.clone()]);
+        let headers = self.headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str()))).await?;
         let item = |row: event::Model| {
             let outcome = Change::Outcome(convert::event::outcome(&row));
             let header = headers.get(&(row.tenant, row.customer_id))?;
@@ -177,14 +145,9 @@ impl Store {
         let mut query = customer::Entity::find();
         if let [tenant, customer_id] = after.as_slice() {
             let columns = [customer::Column::Tenant, customer::Column::CustomerId];
-            query = query.filter(after_row(
-                columns,
-                [tenant.as_str().into(), customer_id.as_str().into()],
-            ));
+            query = query.filter(after_row(columns, [tenant.as_str().into(), customer_id.as_str().into()]));
         }
-        let query = query
-            .order_by_asc(customer::Column::Tenant)
-            .order_by_asc(customer::Column::CustomerId);
+        let query = query.order_by_asc(customer::Column::Tenant).order_by_asc(customer::Column::CustomerId);
         Ok(query.limit(CHUNK as u64).all(self.db.read()).await?)
     }
 
@@ -200,14 +163,8 @@ impl Store {
         let mut found = HashMap::new();
         for (tenant, ids) in tenants {
             let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
-            let rows = query
-                .filter(customer::Column::CustomerId.is_in(ids))
-                .all(self.db.read())
-                .await?;
-            found.extend(
-                rows.into_iter()
-                    .map(|row| ((row.tenant.clone(), row.customer_id.clone()), header(&row))),
-            );
+            let rows = query.filter(customer::Column::CustomerId.is_in(ids)).all(self.db.read()).await?;
+            found.extend(rows.into_iter().map(|row| ((row.tenant.clone(), row.customer_id.clone()), header(&row))));
         }
         Ok(found)
     }

@@ -15,10 +15,7 @@ impl Store {
     pub async fn attach_tag(&self, view: &View, row: tag::Model) -> Result<()> {
         let tx = self.db.begin().await?;
         let customer = customer::lock_one(&tx, &row.tenant, &row.customer_id).await?;
-        let row = tag::Model {
-            create_time: clock::micros(clock::system_now()),
-            ..row
-        };
+        let row = tag::Model { create_time: clock::micros(clock::system_now()), ..row };
         upsert(&tx, vec![row]).await?;
         let revised = vector::revise(&tx, &self.catalogue, view, vec![customer]).await?;
         vector::publish(&tx, revised, Vec::new()).await?;
@@ -30,9 +27,7 @@ impl Store {
         let tx = self.db.begin().await?;
         let customer = customer::lock_one(&tx, &view.tenant, customer_id).await?;
         let delete = tag::Entity::delete_many().filter(tag::Column::Tenant.eq(&view.tenant));
-        let delete = delete
-            .filter(tag::Column::CustomerId.eq(customer_id))
-            .filter(tag::Column::Name.eq(name));
+        let delete = delete.filter(tag::Column::CustomerId.eq(customer_id)).filter(tag::Column::Name.eq(name));
         if delete.exec(&*tx).await?.rows_affected == 0 {
             return Err(Error::NotFound { what: "tag" });
         }
@@ -44,22 +39,14 @@ impl Store {
     /// Lists the tags that hold on a customer by name. Errors: NotFound.
     pub async fn list_tags(&self, view: &View, customer_id: &str) -> Result<Vec<tag::Model>> {
         customer::find(self.db.read(), &view.tenant, customer_id).await?;
-        of(
-            self.db.read(),
-            &view.tenant,
-            customer_id,
-            clock::micros(view.time.now()),
-        )
-        .await
+        of(self.db.read(), &view.tenant, customer_id, clock::micros(view.time.now())).await
     }
 }
 
 /// The tags that hold on a customer at a moment, by name.
 pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str, now: i64) -> Result<Vec<tag::Model>> {
     let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
-    let query = query
-        .filter(tag::Column::CustomerId.eq(customer_id))
-        .filter(tag::Column::ExpireTime.gt(now));
+    let query = query.filter(tag::Column::CustomerId.eq(customer_id)).filter(tag::Column::ExpireTime.gt(now));
     Ok(query.order_by_asc(tag::Column::Name).limit(MAX_TAGS).all(db).await?)
 }
 
@@ -69,9 +56,7 @@ pub async fn names(tx: &Tx, tenant: &str, ids: &[&str], now: i64) -> Result<Hash
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
-        let query = query
-            .filter(tag::Column::CustomerId.is_in(ids.iter().copied()))
-            .select_only();
+        let query = query.filter(tag::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(tag::Column::CustomerId).column(tag::Column::Name);
         let rows: Vec<(String, String, i64)> = query.column(tag::Column::ExpireTime).into_tuple().all(&**tx).await?;
         for (customer_id, name, _) in rows.into_iter().filter(|(_, _, expire_time)| *expire_time > now) {

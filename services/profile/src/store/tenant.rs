@@ -61,10 +61,7 @@ impl View {
         mac.update(kind.as_bytes());
         mac.update(b"\0");
         mac.update(value.as_bytes());
-        mac.finalize()
-            .into_bytes()
-            .iter()
-            .fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+        mac.finalize().into_bytes().iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
     }
 }
 
@@ -79,21 +76,12 @@ pub struct Tenants {
 impl Tenants {
     /// Begins with none in memory.
     pub fn new(db: Database, catalogue: Arc<Catalogue>) -> Self {
-        Self {
-            db,
-            catalogue,
-            views: RwLock::default(),
-        }
+        Self { db, catalogue, views: RwLock::default() }
     }
 
     /// The tenant's view, a second old at most. Errors: NotFound.
     pub async fn view(&self, tenant: &str) -> Result<Arc<View>> {
-        let known = self
-            .views
-            .read()
-            .unwrap_or_else(|broken| broken.into_inner())
-            .get(tenant)
-            .cloned();
+        let known = self.views.read().unwrap_or_else(|broken| broken.into_inner()).get(tenant).cloned();
         match known {
             Some(view) if view.read_at.elapsed() < FRESH => Ok(view),
             _ => self.renew(tenant).await,
@@ -126,31 +114,18 @@ impl Store {
         let tx = self.db.begin().await?;
         if let Some(found) = find(&*tx, &row.tenant).await? {
             let again = found.request_id == row.request_id;
-            return if again {
-                Ok(found)
-            } else {
-                Err(Error::AlreadyExists {
-                    what: "tenant",
-                    field: "huan-tenant",
-                })
-            };
+            return if again { Ok(found) } else { Err(Error::AlreadyExists { what: "tenant", field: "huan-tenant" }) };
         }
         let now = convert::tenant::time(&row)?.now();
         let row = tenant::Model {
-            secret: uuid::Uuid::new_v4()
-                .into_bytes()
-                .into_iter()
-                .chain(uuid::Uuid::new_v4().into_bytes())
-                .collect(),
+            secret: uuid::Uuid::new_v4().into_bytes().into_iter().chain(uuid::Uuid::new_v4().into_bytes()).collect(),
             rolled_day: convert::tenant::time(&row)?.today().0,
             rolled_time: clock::micros(now),
             catalogue: self.catalogue.version,
             create_time: clock::micros(clock::system_now()),
             ..row
         };
-        tenant::Entity::insert(row.clone().into_active_model())
-            .exec_without_returning(&*tx)
-            .await?;
+        tenant::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await?;
         publish(&tx, &row, Some(&self.catalogue)).await?;
         tx.commit().await?;
         self.tenants.renew(&row.tenant).await?;
@@ -165,12 +140,7 @@ impl Store {
         if row.revision != revision {
             return Err(Error::StaleRevision { what: "tenant" });
         }
-        let row = tenant::Model {
-            clock_kind: clock.0,
-            clock_micros: clock.1,
-            revision: revision + 1,
-            ..row
-        };
+        let row = tenant::Model { clock_kind: clock.0, clock_micros: clock.1, revision: revision + 1, ..row };
         let mut change = row.clone().into_active_model();
         change.clock_kind = Set(row.clock_kind);
         change.clock_micros = Set(row.clock_micros);
@@ -186,33 +156,22 @@ impl Store {
     /// The ids of all tenants.
     pub async fn tenant_ids(&self) -> Result<Vec<String>> {
         let ids = tenant::Entity::find().select_only().column(tenant::Column::Tenant);
-        Ok(ids
-            .order_by_asc(tenant::Column::Tenant)
-            .into_tuple()
-            .all(self.db.read())
-            .await?)
+        Ok(ids.order_by_asc(tenant::Column::Tenant).into_tuple().all(self.db.read()).await?)
     }
 }
 
 /// Locks and reads a tenant's row. Errors: NotFound.
 pub async fn lock(tx: &Tx, tenant: &str) -> Result<tenant::Model> {
-    let row = tenant::Entity::find_by_id(tenant.to_owned())
-        .lock_exclusive()
-        .one(&**tx)
-        .await?;
+    let row = tenant::Entity::find_by_id(tenant.to_owned()).lock_exclusive().one(&**tx).await?;
     row.ok_or(Error::NotFound { what: "tenant" })
 }
 
 /// Publishes a tenant's settings, and its catalogue if that is new.
 pub async fn publish(tx: &Tx, row: &tenant::Model, catalogue: Option<&Catalogue>) -> Result<()> {
     let settings = Change::Tenant(convert::tenant::message(row));
-    let features = catalogue.map(|catalogue| pb::Catalogue {
-        features: catalogue.features.clone(),
-    });
+    let features = catalogue.map(|catalogue| pb::Catalogue { features: catalogue.features.clone() });
     let changes = [Some(settings), features.map(Change::Catalogue)].into_iter().flatten();
-    let rows = changes
-        .map(|change| convert::feed::tenant_row(&row.tenant, change))
-        .collect();
+    let rows = changes.map(|change| convert::feed::tenant_row(&row.tenant, change)).collect();
     feed::publish(tx, rows).await.map(|_| ())
 }
 

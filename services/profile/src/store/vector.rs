@@ -59,11 +59,7 @@ pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer:
     let mut subjects = Vec::with_capacity(customers.len());
     for customer in customers {
         subjects.push(match rows.remove(&customer.customer_id) {
-            None => Subject {
-                customer,
-                state: State::empty(&view.plan, today),
-                written: None,
-            },
+            None => Subject { customer, state: State::empty(&view.plan, today), written: None },
             Some(row) => Subject {
                 customer,
                 state: envelope::open(envelope::PLAIN, &row.state)?,
@@ -95,40 +91,17 @@ pub async fn compute_all(
     now: DateTime<Utc>,
     subjects: Vec<Subject>,
 ) -> Result<Vec<Revised>> {
-    let ids: Vec<&str> = subjects
-        .iter()
-        .map(|subject| subject.customer.customer_id.as_str())
-        .collect();
+    let ids: Vec<&str> = subjects.iter().map(|subject| subject.customer.customer_id.as_str()).collect();
     let mut holdings = holding::open(tx, &view.tenant, &ids, view.time.day(now).0).await?;
     let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
     let mut revised = Vec::with_capacity(subjects.len());
-    for Subject {
-        customer,
-        state,
-        written,
-    } in subjects
-    {
+    for Subject { customer, state, written } in subjects {
         let message = convert::customer::message(&customer)?;
         let holdings = holdings.remove(&customer.customer_id).unwrap_or_default();
         let tags = tags.remove(&customer.customer_id).unwrap_or_default();
-        let vector = compute(
-            catalogue,
-            Inputs {
-                customer: &message,
-                holdings: &holdings,
-                state: &state,
-                tags,
-                now,
-            },
-        );
+        let vector = compute(catalogue, Inputs { customer: &message, holdings: &holdings, state: &state, tags, now });
         let changed = written.is_none_or(|written| !same(&written, &vector));
-        revised.push(Revised {
-            customer,
-            vector,
-            changed,
-            state,
-            traceparent: None,
-        });
+        revised.push(Revised { customer, vector, changed, state, traceparent: None });
     }
     Ok(revised)
 }
@@ -137,14 +110,7 @@ pub async fn compute_all(
 pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> Result<Position> {
     let mut rows = others;
     let mut models = Vec::with_capacity(revised.len());
-    for Revised {
-        customer,
-        vector,
-        state,
-        traceparent,
-        ..
-    } in revised
-    {
+    for Revised { customer, vector, state, traceparent, .. } in revised {
         models.push(vector::Model {
             tenant: customer.tenant.clone(),
             customer_id: customer.customer_id.clone(),
@@ -154,18 +120,11 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
             payload: envelope::seal(&vector),
             position: String::new(),
         });
-        rows.push(convert::feed::customer_row(
-            &customer,
-            Change::Vector(vector),
-            traceparent,
-        ));
+        rows.push(convert::feed::customer_row(&customer, Change::Vector(vector), traceparent));
     }
     let position = feed::publish(tx, rows).await?;
     let text = position.to_string();
-    let models = models.into_iter().map(|model| vector::Model {
-        position: text.clone(),
-        ..model
-    });
+    let models = models.into_iter().map(|model| vector::Model { position: text.clone(), ..model });
     upsert(tx, models.collect()).await?;
     Ok(position)
 }
@@ -184,19 +143,13 @@ async fn written(tx: &Tx, tenant: &str, customers: &[customer::Model]) -> Result
 /// Rolls those states that do not stand for today. Most do: a customer's first change of the day pays for it.
 async fn roll(tx: &Tx, view: &View, today: i32, subjects: &mut [Subject]) -> Result<()> {
     let mut stale: BTreeMap<i32, Vec<&mut Subject>> = BTreeMap::new();
-    for subject in subjects
-        .iter_mut()
-        .filter(|subject| !subject.state.is_current(&view.plan, today))
-    {
+    for subject in subjects.iter_mut().filter(|subject| !subject.state.is_current(&view.plan, today)) {
         let from = subject.state.rows_from(&view.plan, today).unwrap_or(i32::MIN);
         stale.entry(from).or_default().push(subject);
     }
     for (from, mut subjects) in stale {
         for subjects in subjects.chunks_mut(CHUNK) {
-            let ids: Vec<&str> = subjects
-                .iter()
-                .map(|subject| subject.customer.customer_id.as_str())
-                .collect();
+            let ids: Vec<&str> = subjects.iter().map(|subject| subject.customer.customer_id.as_str()).collect();
             let mut rows = day_rows(tx, &view.tenant, &ids, from).await?;
             for subject in subjects {
                 let rows = rows.remove(&subject.customer.customer_id).unwrap_or_default();
@@ -213,10 +166,7 @@ async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<Hash
     let query = query.filter(event_day::Column::Day.gte(from));
     let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
     for row in query.all(&**tx).await? {
-        found
-            .entry(row.customer_id)
-            .or_default()
-            .push((row.day, envelope::open(envelope::PLAIN, &row.packed)?));
+        found.entry(row.customer_id).or_default().push((row.day, envelope::open(envelope::PLAIN, &row.packed)?));
     }
     Ok(found)
 }

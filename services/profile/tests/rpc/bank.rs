@@ -41,15 +41,8 @@ impl Bank {
     pub async fn open() -> Self {
         let bank = Self::open_empty().await;
         let clock = Some(fixed(NOON));
-        let tenant = Some(pb::Tenant {
-            display_name: "Bank".into(),
-            clock,
-            ..Default::default()
-        });
-        let create = pb::CreateTenantRequest {
-            request_id: "open".into(),
-            tenant,
-        };
+        let tenant = Some(pb::Tenant { display_name: "Bank".into(), clock, ..Default::default() });
+        let create = pb::CreateTenantRequest { request_id: "open".into(), tenant };
         bank.tenants().create_tenant(bank.service(create)).await.unwrap();
         bank
     }
@@ -65,17 +58,9 @@ impl Bank {
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
         let served = tokio::spawn(serve(config, keys.clone(), listener, shutdown));
-        let upstream = config::Upstream {
-            url,
-            timeout_millis: 20_000,
-        };
+        let upstream = config::Upstream { url, timeout_millis: 20_000 };
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
-        Self {
-            keys,
-            channel,
-            stop,
-            served,
-        }
+        Self { keys, channel, stop, served }
     }
 
     /// Stops the service and waits until it has drained.
@@ -147,25 +132,15 @@ impl Bank {
     /// Imports customers.
     pub async fn import(&self, customers: Vec<pb::Customer>) -> pb::ImportCustomersResponse {
         let request = pb::ImportCustomersRequest { customers, key_seed: 7 };
-        self.customers()
-            .import_customers(self.service(request))
-            .await
-            .unwrap()
-            .into_inner()
+        self.customers().import_customers(self.service(request)).await.unwrap().into_inner()
     }
 
     /// Registers types of events; those of `outcomes` may be measured.
     pub async fn register(&self, types: &[&str], outcomes: &[&str]) {
         for (names, is_outcome) in [(types, false), (outcomes, true)] {
             for name in names {
-                let event_type = pb::EventType {
-                    name: (*name).into(),
-                    is_outcome,
-                    ..Default::default()
-                };
-                let request = pb::RegisterEventTypeRequest {
-                    event_type: Some(event_type),
-                };
+                let event_type = pb::EventType { name: (*name).into(), is_outcome, ..Default::default() };
+                let request = pb::RegisterEventTypeRequest { event_type: Some(event_type) };
                 self.events().register_event_type(self.service(request)).await.unwrap();
             }
         }
@@ -174,34 +149,19 @@ impl Bank {
     /// Takes in events.
     pub async fn ingest(&self, events: Vec<pb::Event>) -> pb::IngestEventsResponse {
         let request = pb::IngestEventsRequest { events };
-        self.events()
-            .ingest_events(self.service(request))
-            .await
-            .unwrap()
-            .into_inner()
+        self.events().ingest_events(self.service(request)).await.unwrap().into_inner()
     }
 
     /// The whole profile of a customer.
     pub async fn profile(&self, customer_id: &str) -> pb::GetProfileResponse {
-        let request = pb::GetProfileRequest {
-            customer_id: customer_id.into(),
-        };
-        self.profiles()
-            .get_profile(self.service(request))
-            .await
-            .unwrap()
-            .into_inner()
+        let request = pb::GetProfileRequest { customer_id: customer_id.into() };
+        self.profiles().get_profile(self.service(request)).await.unwrap().into_inner()
     }
 
     /// A customer's feature of type number; none = missing.
     pub async fn number(&self, customer_id: &str, name: &str) -> Option<f64> {
         let profile = self.profile(customer_id).await;
-        let value = profile
-            .features
-            .into_iter()
-            .find(|feature| feature.name == name)?
-            .value?
-            .kind?;
+        let value = profile.features.into_iter().find(|feature| feature.name == name)?.value?.kind?;
         match value {
             huan_proto::types::v1::value::Kind::Number(number) => Some(number),
             other => panic!("{name} is {other:?}"),
@@ -215,11 +175,7 @@ pub fn customer(customer_id: &str, owner_path: &str) -> pb::Customer {
         customer_id: customer_id.into(),
         r#type: pb::CustomerType::Retail.into(),
         owner_path: owner_path.into(),
-        person: Some(pb::Person {
-            name: "Mark Er".into(),
-            phone: "13800001234".into(),
-            ..Default::default()
-        }),
+        person: Some(pb::Person { name: "Mark Er".into(), phone: "13800001234".into(), ..Default::default() }),
         ..Default::default()
     }
 }
@@ -242,18 +198,13 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 pub fn fixed(seconds: i64) -> pb::BusinessClock {
-    pb::BusinessClock {
-        source: Some(pb::business_clock::Source::FixedTime(at(seconds))),
-    }
+    pb::BusinessClock { source: Some(pb::business_clock::Source::FixedTime(at(seconds))) }
 }
 
 /// The code and reason of a refusal.
 pub fn refused<T: Debug>(answer: Result<Response<T>, Status>) -> (Code, ErrorReason) {
     let status = answer.unwrap_err();
-    (
-        status.code(),
-        reason(&status).unwrap_or_else(|| panic!("no reason: {status:?}")),
-    )
+    (status.code(), reason(&status).unwrap_or_else(|| panic!("no reason: {status:?}")))
 }
 
 /// The fields that a refusal names.
@@ -270,9 +221,7 @@ pub async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), poll)
-        .await
-        .expect("it comes true in time");
+    tokio::time::timeout(Duration::from_secs(10), poll).await.expect("it comes true in time");
 }
 
 pub const BAD_TOKEN: (Code, ErrorReason) = (Code::InvalidArgument, ErrorReason::InvalidPageToken);

@@ -11,8 +11,7 @@ use crate::bank::*;
 
 async fn open() -> Bank {
     let bank = Bank::open().await;
-    bank.import(vec![customer("C-1", "/hq/east"), customer("C-2", "/hq/west")])
-        .await;
+    bank.import(vec![customer("C-1", "/hq/east"), customer("C-2", "/hq/west")]).await;
     bank.register(&["salary", "card_payment"], &["purchase"]).await;
     bank
 }
@@ -20,47 +19,17 @@ async fn open() -> Bank {
 #[tokio::test]
 async fn types_are_listed_and_keep_what_they_are() {
     let bank = open().await;
-    let register = |event_type| {
-        bank.service(pb::RegisterEventTypeRequest {
-            event_type: Some(event_type),
-        })
-    };
-    let described = pb::EventType {
-        name: "salary".into(),
-        description: "wages".into(),
-        is_outcome: false,
-    };
-    bank.events()
-        .register_event_type(register(described.clone()))
-        .await
-        .unwrap();
-    let listed = bank
-        .events()
-        .list_event_types(bank.service(pb::ListEventTypesRequest {}))
-        .await
-        .unwrap();
+    let register = |event_type| bank.service(pb::RegisterEventTypeRequest { event_type: Some(event_type) });
+    let described = pb::EventType { name: "salary".into(), description: "wages".into(), is_outcome: false };
+    bank.events().register_event_type(register(described.clone())).await.unwrap();
+    let listed = bank.events().list_event_types(bank.service(pb::ListEventTypesRequest {})).await.unwrap();
     let types = listed.into_inner().event_types;
-    assert_eq!(
-        types.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
-        ["card_payment", "purchase", "salary"]
-    );
+    assert_eq!(types.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["card_payment", "purchase", "salary"]);
     assert_eq!(types[2], described);
-    let other = pb::EventType {
-        is_outcome: true,
-        ..described
-    };
-    assert_eq!(
-        refused(bank.events().register_event_type(register(other)).await),
-        WRONG_STATE
-    );
-    let faulty = pb::EventType {
-        name: "Salary".into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        fields(bank.events().register_event_type(register(faulty)).await),
-        ["event_type.name"]
-    );
+    let other = pb::EventType { is_outcome: true, ..described };
+    assert_eq!(refused(bank.events().register_event_type(register(other)).await), WRONG_STATE);
+    let faulty = pb::EventType { name: "Salary".into(), ..Default::default() };
+    assert_eq!(fields(bank.events().register_event_type(register(faulty)).await), ["event_type.name"]);
 }
 
 #[tokio::test]
@@ -70,21 +39,11 @@ async fn an_event_is_taken_in_once_however_often_it_is_sent() {
     let first = bank.ingest(events()).await;
     assert_eq!((first.accepted, first.duplicates, first.faults.len()), (2, 0, 0));
     assert!(!first.position.is_empty());
-    let again = bank
-        .ingest(
-            [
-                events(),
-                vec![event("3", "salary", NOON, 1), event("3", "salary", NOON, 1)],
-            ]
-            .concat(),
-        )
-        .await;
+    let again =
+        bank.ingest([events(), vec![event("3", "salary", NOON, 1), event("3", "salary", NOON, 1)]].concat()).await;
     assert_eq!((again.accepted, again.duplicates), (1, 3));
     let nothing = bank.ingest(events()).await;
-    assert_eq!(
-        (nothing.accepted, nothing.duplicates, nothing.position.as_str()),
-        (0, 2, "")
-    );
+    assert_eq!((nothing.accepted, nothing.duplicates, nothing.position.as_str()), (0, 2, ""));
     assert_eq!(bank.number("C-1", "salary_sum_90d").await, Some(801.0));
 }
 
@@ -92,69 +51,26 @@ async fn an_event_is_taken_in_once_however_often_it_is_sent() {
 async fn bad_events_are_named_and_the_rest_land() {
     let bank = open().await;
     let untyped = event("1", "unheard_of", NOON, 1);
-    let nobodys = pb::Event {
-        customer_id: "C-9".into(),
-        ..event("2", "salary", NOON, 1)
-    };
-    let timeless = pb::Event {
-        occur_time: None,
-        ..event("3", "salary", NOON, 1)
-    };
+    let nobodys = pb::Event { customer_id: "C-9".into(), ..event("2", "salary", NOON, 1) };
+    let timeless = pb::Event { occur_time: None, ..event("3", "salary", NOON, 1) };
     let ancient = event("4", "salary", -100 * 366 * DAY, 1);
     let long = event(&"5".repeat(65), "salary", NOON, 1);
-    let sourced = pb::Event {
-        source: "Core".into(),
-        ..event("6", "salary", NOON, 1)
-    };
-    let number = Value {
-        kind: Some(Kind::Number(f64::INFINITY)),
-    };
-    let strange = pb::Event {
-        attributes: HashMap::from([("n".into(), number)]),
-        ..event("7", "salary", NOON, 1)
-    };
+    let sourced = pb::Event { source: "Core".into(), ..event("6", "salary", NOON, 1) };
+    let number = Value { kind: Some(Kind::Number(f64::INFINITY)) };
+    let strange = pb::Event { attributes: HashMap::from([("n".into(), number)]), ..event("7", "salary", NOON, 1) };
     let bad = vec![untyped, nobodys, timeless, ancient, long, sourced, strange];
     let done = bank.ingest([bad, vec![event("8", "salary", NOON, 1)]].concat()).await;
-    let mut faults: Vec<_> = done
-        .faults
-        .iter()
-        .map(|fault| (fault.index, fault.field.as_str()))
-        .collect();
+    let mut faults: Vec<_> = done.faults.iter().map(|fault| (fault.index, fault.field.as_str())).collect();
     faults.sort_unstable();
-    let names = [
-        "type",
-        "customer_id",
-        "occur_time",
-        "occur_time",
-        "source_id",
-        "source",
-        "attributes.n",
-    ];
-    let expected: Vec<_> = names
-        .iter()
-        .enumerate()
-        .map(|(n, name)| (n as i32, format!("events[{n}].{name}")))
-        .collect();
-    assert_eq!(
-        faults,
-        expected
-            .iter()
-            .map(|(n, field)| (*n, field.as_str()))
-            .collect::<Vec<_>>()
-    );
+    let names = ["type", "customer_id", "occur_time", "occur_time", "source_id", "source", "attributes.n"];
+    let expected: Vec<_> =
+        names.iter().enumerate().map(|(n, name)| (n as i32, format!("events[{n}].{name}"))).collect();
+    assert_eq!(faults, expected.iter().map(|(n, field)| (*n, field.as_str())).collect::<Vec<_>>());
     assert_eq!((done.accepted, done.duplicates), (1, 0));
     let none = pb::IngestEventsRequest::default();
-    assert_eq!(
-        fields(bank.events().ingest_events(bank.service(none)).await),
-        ["events"]
-    );
-    let many = pb::IngestEventsRequest {
-        events: vec![event("9", "salary", NOON, 1); 1001],
-    };
-    assert_eq!(
-        fields(bank.events().ingest_events(bank.service(many)).await),
-        ["events"]
-    );
+    assert_eq!(fields(bank.events().ingest_events(bank.service(none)).await), ["events"]);
+    let many = pb::IngestEventsRequest { events: vec![event("9", "salary", NOON, 1); 1001] };
+    assert_eq!(fields(bank.events().ingest_events(bank.service(many)).await), ["events"]);
 }
 
 #[tokio::test]
@@ -165,93 +81,36 @@ async fn events_are_listed_newest_first() {
     bank.ingest(sent).await;
     let list = |event_type: &str, page_token: String, customer_id: &str| {
         let (customer_id, r#type) = (customer_id.into(), event_type.into());
-        bank.service(pb::ListEventsRequest {
-            customer_id,
-            r#type,
-            page_size: 4,
-            page_token,
-        })
+        bank.service(pb::ListEventsRequest { customer_id, r#type, page_size: 4, page_token })
     };
-    let first = bank
-        .events()
-        .list_events(list("", String::new(), "C-1"))
-        .await
-        .unwrap()
-        .into_inner();
+    let first = bank.events().list_events(list("", String::new(), "C-1")).await.unwrap().into_inner();
     let token = first.next_page_token;
-    let rest = bank
-        .events()
-        .list_events(list("", token.clone(), "C-1"))
-        .await
-        .unwrap()
-        .into_inner();
-    let ids: Vec<_> = first
-        .events
-        .iter()
-        .chain(&rest.events)
-        .map(|row| row.source_id.as_str())
-        .collect();
+    let rest = bank.events().list_events(list("", token.clone(), "C-1")).await.unwrap().into_inner();
+    let ids: Vec<_> = first.events.iter().chain(&rest.events).map(|row| row.source_id.as_str()).collect();
     assert_eq!(ids, ["0", "1", "c", "2", "3", "4"]);
-    let cards = bank
-        .events()
-        .list_events(list("card_payment", String::new(), "C-1"))
-        .await
-        .unwrap()
-        .into_inner();
+    let cards = bank.events().list_events(list("card_payment", String::new(), "C-1")).await.unwrap().into_inner();
     assert_eq!(cards.events, [event("c", "card_payment", NOON - 2, 7)]);
-    assert_eq!(
-        refused(bank.events().list_events(list("salary", token, "C-1")).await),
-        BAD_TOKEN
-    );
-    assert_eq!(
-        refused(bank.events().list_events(list("", String::new(), "C-9")).await),
-        MISSING
-    );
+    assert_eq!(refused(bank.events().list_events(list("salary", token, "C-1")).await), BAD_TOKEN);
+    assert_eq!(refused(bank.events().list_events(list("", String::new(), "C-9")).await), MISSING);
 }
 
 #[tokio::test]
 async fn another_branchs_events_are_out_of_reach() {
     let bank = open().await;
-    let request = pb::IngestEventsRequest {
-        events: vec![event("1", "salary", NOON, 1)],
-    };
+    let request = pb::IngestEventsRequest { events: vec![event("1", "salary", NOON, 1)] };
     let foreign = bank.user("bank", "admin", "/hq/west", request.clone());
     assert_eq!(refused(bank.events().ingest_events(foreign).await), OUT_OF_SCOPE);
     let other = bank.user("other", "admin", "/", request);
     assert_eq!(refused(bank.events().ingest_events(other).await), MISSING);
-    let list = pb::ListEventsRequest {
-        customer_id: "C-1".into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        refused(bank.events().list_events(bank.manager("/hq/west", list.clone())).await),
-        OUT_OF_SCOPE
-    );
-    assert!(
-        bank.events()
-            .list_events(bank.service(list))
-            .await
-            .unwrap()
-            .into_inner()
-            .events
-            .is_empty()
-    );
+    let list = pb::ListEventsRequest { customer_id: "C-1".into(), ..Default::default() };
+    assert_eq!(refused(bank.events().list_events(bank.manager("/hq/west", list.clone())).await), OUT_OF_SCOPE);
+    assert!(bank.events().list_events(bank.service(list)).await.unwrap().into_inner().events.is_empty());
 }
 
 #[tokio::test]
 async fn the_catalogue_is_listed_by_number() {
     let bank = open().await;
-    let listed = bank
-        .features()
-        .list_features(bank.service(pb::ListFeaturesRequest {}))
-        .await
-        .unwrap()
-        .into_inner();
+    let listed = bank.features().list_features(bank.service(pb::ListFeaturesRequest {})).await.unwrap().into_inner();
     assert!(listed.features.windows(2).all(|pair| pair[0].number < pair[1].number));
-    assert!(
-        listed
-            .features
-            .iter()
-            .any(|feature| feature.name == "txn_count_30d" && feature.source.is_some())
-    );
+    assert!(listed.features.iter().any(|feature| feature.name == "txn_count_30d" && feature.source.is_some()));
 }

@@ -5,17 +5,11 @@ use huan_proto::profile::v1 as pb;
 use crate::bank::*;
 
 fn phone(value: &str) -> Option<pb::Identity> {
-    Some(pb::Identity {
-        namespace: "phone".into(),
-        value: value.into(),
-    })
+    Some(pb::Identity { namespace: "phone".into(), value: value.into() })
 }
 
 fn add(customer_id: &str, value: &str) -> pb::AddIdentityRequest {
-    pb::AddIdentityRequest {
-        customer_id: customer_id.into(),
-        identity: phone(value),
-    }
+    pb::AddIdentityRequest { customer_id: customer_id.into(), identity: phone(value) }
 }
 
 fn resolve(value: &str) -> pb::ResolveIdentityRequest {
@@ -23,22 +17,16 @@ fn resolve(value: &str) -> pb::ResolveIdentityRequest {
 }
 
 fn list(customer_id: &str) -> pb::ListIdentitiesRequest {
-    pb::ListIdentitiesRequest {
-        customer_id: customer_id.into(),
-    }
+    pb::ListIdentitiesRequest { customer_id: customer_id.into() }
 }
 
 fn delete(customer_id: &str, value: &str) -> pb::DeleteIdentityRequest {
-    pb::DeleteIdentityRequest {
-        customer_id: customer_id.into(),
-        identity: phone(value),
-    }
+    pb::DeleteIdentityRequest { customer_id: customer_id.into(), identity: phone(value) }
 }
 
 async fn open() -> Bank {
     let bank = Bank::open().await;
-    bank.import(vec![customer("C-1", "/hq/east"), customer("C-2", "/hq/west")])
-        .await;
+    bank.import(vec![customer("C-1", "/hq/east"), customer("C-2", "/hq/west")]).await;
     bank
 }
 
@@ -46,72 +34,28 @@ async fn open() -> Bank {
 async fn an_identity_leads_to_its_one_customer() {
     let bank = open().await;
     for _ in 0..2 {
-        bank.identities()
-            .add_identity(bank.service(add("C-1", "138")))
-            .await
-            .unwrap();
+        bank.identities().add_identity(bank.service(add("C-1", "138"))).await.unwrap();
     }
-    let found = bank
-        .identities()
-        .resolve_identity(bank.service(resolve("138")))
-        .await
-        .unwrap()
-        .into_inner();
+    let found = bank.identities().resolve_identity(bank.service(resolve("138"))).await.unwrap().into_inner();
     assert_eq!(found.customer_id, "C-1");
-    assert_eq!(
-        refused(bank.identities().add_identity(bank.service(add("C-2", "138"))).await),
-        TAKEN
-    );
-    let listed = bank
-        .identities()
-        .list_identities(bank.service(list("C-1")))
-        .await
-        .unwrap()
-        .into_inner();
+    assert_eq!(refused(bank.identities().add_identity(bank.service(add("C-2", "138"))).await), TAKEN);
+    let listed = bank.identities().list_identities(bank.service(list("C-1"))).await.unwrap().into_inner();
     assert_eq!(listed.identities, [phone("138").unwrap()]);
-    bank.identities()
-        .delete_identity(bank.service(delete("C-1", "138")))
-        .await
-        .unwrap();
-    assert_eq!(
-        refused(bank.identities().resolve_identity(bank.service(resolve("138"))).await),
-        MISSING
-    );
-    assert_eq!(
-        refused(
-            bank.identities()
-                .delete_identity(bank.service(delete("C-1", "138")))
-                .await
-        ),
-        MISSING
-    );
+    bank.identities().delete_identity(bank.service(delete("C-1", "138"))).await.unwrap();
+    assert_eq!(refused(bank.identities().resolve_identity(bank.service(resolve("138"))).await), MISSING);
+    assert_eq!(refused(bank.identities().delete_identity(bank.service(delete("C-1", "138"))).await), MISSING);
 }
 
 #[tokio::test]
 async fn identities_are_listed_in_order() {
     let bank = open().await;
     for (namespace, value) in [("wecom", "a"), ("phone", "9"), ("phone", "1")] {
-        let identity = Some(pb::Identity {
-            namespace: namespace.into(),
-            value: value.into(),
-        });
-        let request = pb::AddIdentityRequest {
-            customer_id: "C-1".into(),
-            identity,
-        };
+        let identity = Some(pb::Identity { namespace: namespace.into(), value: value.into() });
+        let request = pb::AddIdentityRequest { customer_id: "C-1".into(), identity };
         bank.identities().add_identity(bank.service(request)).await.unwrap();
     }
-    let listed = bank
-        .identities()
-        .list_identities(bank.service(list("C-1")))
-        .await
-        .unwrap()
-        .into_inner();
-    let values: Vec<_> = listed
-        .identities
-        .iter()
-        .map(|identity| identity.value.as_str())
-        .collect();
+    let listed = bank.identities().list_identities(bank.service(list("C-1"))).await.unwrap().into_inner();
+    let values: Vec<_> = listed.identities.iter().map(|identity| identity.value.as_str()).collect();
     assert_eq!(values, ["1", "9", "a"]);
 }
 
@@ -120,21 +64,12 @@ async fn faults_and_unknown_customers_are_refused() {
     let bank = open().await;
     let faulty = pb::AddIdentityRequest {
         customer_id: String::new(),
-        identity: Some(pb::Identity {
-            namespace: "Phone".into(),
-            value: "1".repeat(129),
-        }),
+        identity: Some(pb::Identity { namespace: "Phone".into(), value: "1".repeat(129) }),
     };
     let named = fields(bank.identities().add_identity(bank.service(faulty)).await);
     assert_eq!(named, ["customer_id", "identity.namespace", "identity.value"]);
-    assert_eq!(
-        refused(bank.identities().add_identity(bank.service(add("C-9", "138"))).await),
-        MISSING
-    );
-    assert_eq!(
-        refused(bank.identities().list_identities(bank.service(list("C-9"))).await),
-        MISSING
-    );
+    assert_eq!(refused(bank.identities().add_identity(bank.service(add("C-9", "138"))).await), MISSING);
+    assert_eq!(refused(bank.identities().list_identities(bank.service(list("C-9"))).await), MISSING);
     let nothing = pb::ResolveIdentityRequest { identity: None };
     let named = fields(bank.identities().resolve_identity(bank.service(nothing)).await);
     assert_eq!(named[0], "identity");
@@ -143,30 +78,8 @@ async fn faults_and_unknown_customers_are_refused() {
 #[tokio::test]
 async fn another_branchs_identity_is_not_found() {
     let bank = open().await;
-    bank.identities()
-        .add_identity(bank.service(add("C-2", "139")))
-        .await
-        .unwrap();
-    assert_eq!(
-        refused(
-            bank.identities()
-                .resolve_identity(bank.manager("/hq/east", resolve("139")))
-                .await
-        ),
-        MISSING
-    );
-    assert_eq!(
-        refused(
-            bank.identities()
-                .list_identities(bank.manager("/hq/east", list("C-2")))
-                .await
-        ),
-        OUT_OF_SCOPE
-    );
-    assert!(
-        bank.identities()
-            .resolve_identity(bank.manager("/hq/west", resolve("139")))
-            .await
-            .is_ok()
-    );
+    bank.identities().add_identity(bank.service(add("C-2", "139"))).await.unwrap();
+    assert_eq!(refused(bank.identities().resolve_identity(bank.manager("/hq/east", resolve("139"))).await), MISSING);
+    assert_eq!(refused(bank.identities().list_identities(bank.manager("/hq/east", list("C-2"))).await), OUT_OF_SCOPE);
+    assert!(bank.identities().resolve_identity(bank.manager("/hq/west", resolve("139"))).await.is_ok());
 }

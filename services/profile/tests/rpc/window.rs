@@ -12,10 +12,7 @@ async fn open() -> Bank {
 }
 
 async fn set_clock(bank: &Bank, revision: i64, seconds: i64) {
-    let request = pb::UpdateTenantRequest {
-        revision,
-        clock: Some(fixed(seconds)),
-    };
+    let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)) };
     bank.tenants().update_tenant(bank.service(request)).await.unwrap();
 }
 
@@ -64,11 +61,7 @@ async fn a_late_event_counts_after_days_have_passed() {
     let bank = open().await;
     bank.ingest(vec![event("1", "salary", NOON, 10)]).await;
     set_clock(&bank, 1, NOON + 3 * DAY).await;
-    bank.ingest(vec![
-        event("2", "salary", NOON - DAY, 5),
-        event("3", "salary", NOON + 2 * DAY, 7),
-    ])
-    .await;
+    bank.ingest(vec![event("2", "salary", NOON - DAY, 5), event("3", "salary", NOON + 2 * DAY, 7)]).await;
     assert_eq!(bank.number("C-1", "salary_count_90d").await, Some(3.0));
     assert_eq!(bank.number("C-1", "inflow_sum_ever").await, Some(22.0));
 }
@@ -76,16 +69,9 @@ async fn a_late_event_counts_after_days_have_passed() {
 #[tokio::test]
 async fn a_tag_leaves_the_vector_when_it_ends() {
     let bank = open().await;
-    let tag = pb::Tag {
-        name: "new".into(),
-        source: "rule:1".into(),
-        expire_time: Some(at(NOON + 60)),
-        ..Default::default()
-    };
-    let attach = pb::AttachTagRequest {
-        customer_id: "C-1".into(),
-        tag: Some(tag),
-    };
+    let tag =
+        pb::Tag { name: "new".into(), source: "rule:1".into(), expire_time: Some(at(NOON + 60)), ..Default::default() };
+    let attach = pb::AttachTagRequest { customer_id: "C-1".into(), tag: Some(tag) };
     bank.tags().attach_tag(bank.service(attach)).await.unwrap();
     let before = bank.profile("C-1").await;
     assert_eq!(before.tags.len(), 1);

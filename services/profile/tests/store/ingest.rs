@@ -22,10 +22,7 @@ struct Draw(u64);
 
 impl Draw {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
@@ -35,31 +32,16 @@ fn at(seconds: i64) -> prost_types::Timestamp {
 }
 
 fn fixed(seconds: i64) -> pb::BusinessClock {
-    pb::BusinessClock {
-        source: Some(pb::business_clock::Source::FixedTime(at(seconds))),
-    }
+    pb::BusinessClock { source: Some(pb::business_clock::Source::FixedTime(at(seconds))) }
 }
 
 async fn open(db: Database) -> Store {
     let store = Store::new(db, Arc::new(Catalogue::parse(CATALOGUE).unwrap()));
-    let tenant = Some(pb::Tenant {
-        display_name: "Bank".into(),
-        clock: Some(fixed(NOON)),
-        ..Default::default()
-    });
-    let create = pb::CreateTenantRequest {
-        request_id: "r".into(),
-        tenant,
-    };
-    store
-        .create_tenant(convert::tenant::create(create, "bank").unwrap())
-        .await
-        .unwrap();
+    let tenant = Some(pb::Tenant { display_name: "Bank".into(), clock: Some(fixed(NOON)), ..Default::default() });
+    let create = pb::CreateTenantRequest { request_id: "r".into(), tenant };
+    store.create_tenant(convert::tenant::create(create, "bank").unwrap()).await.unwrap();
     for name in TYPES {
-        let event_type = Some(pb::EventType {
-            name: name.into(),
-            ..Default::default()
-        });
+        let event_type = Some(pb::EventType { name: name.into(), ..Default::default() });
         let row = convert::event::event_type(pb::RegisterEventTypeRequest { event_type }, "bank").unwrap();
         store.register_event_type(row).await.unwrap();
     }
@@ -88,10 +70,7 @@ async fn ingest(store: &Store, events: Vec<pb::Event>) -> (i32, i32) {
 
 async fn set_clock(store: &Store, seconds: i64) {
     let revision = store.fresh_view("bank").await.unwrap().row.revision;
-    let request = pb::UpdateTenantRequest {
-        revision,
-        clock: Some(fixed(seconds)),
-    };
+    let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)) };
     let (revision, clock) = convert::tenant::update(&request).unwrap();
     store.update_tenant("bank", revision, clock).await.unwrap();
 }
@@ -121,23 +100,15 @@ fn draw_event(draw: &mut Draw, n: usize, noon: i64, customers: u64) -> pb::Event
 
 /// Count and sum over events of a type in a window of days, straight from the events.
 fn straight(events: &[pb::Event], customer_id: &str, event_type: &str, days: i32, noon: i64) -> (f64, f64) {
-    let time = TenantTime {
-        clock: Clock::System,
-        zone: "Asia/Shanghai".parse().unwrap(),
-    };
+    let time = TenantTime { clock: Clock::System, zone: "Asia/Shanghai".parse().unwrap() };
     let day = |seconds| time.day(huan_chassis::clock::datetime(&at(seconds)).unwrap());
     let Day(today) = day(noon);
     let in_window = |event: &&pb::Event| {
         let Day(of) = day(event.occur_time.unwrap().seconds);
         of <= today && (days == 0 || of > today - days)
     };
-    let of_type = events
-        .iter()
-        .filter(|event| event.customer_id == customer_id && event.r#type == event_type);
-    let amounts: Vec<f64> = of_type
-        .filter(in_window)
-        .map(|event| event.amount_minor as f64)
-        .collect();
+    let of_type = events.iter().filter(|event| event.customer_id == customer_id && event.r#type == event_type);
+    let amounts: Vec<f64> = of_type.filter(in_window).map(|event| event.amount_minor as f64).collect();
     (amounts.len() as f64, amounts.iter().sum())
 }
 
@@ -145,31 +116,11 @@ async fn agree(store: &Store, events: &[pb::Event], customers: u64, noon: i64) {
     for n in 0..customers {
         let id = format!("C-{n}");
         let numbers = numbers(store, &id).await;
-        assert_eq!(
-            numbers["card_count_30d"],
-            straight(events, &id, "card_payment", 30, noon).0,
-            "{id}"
-        );
-        assert_eq!(
-            numbers["card_sum_30d"],
-            straight(events, &id, "card_payment", 30, noon).1,
-            "{id}"
-        );
-        assert_eq!(
-            numbers["salary_sum_90d"],
-            straight(events, &id, "salary", 90, noon).1,
-            "{id}"
-        );
-        assert_eq!(
-            numbers["purchase_sum_365d"],
-            straight(events, &id, "purchase", 365, noon).1,
-            "{id}"
-        );
-        assert_eq!(
-            numbers["inflow_sum_ever"],
-            straight(events, &id, "salary", 0, noon).1,
-            "{id}"
-        );
+        assert_eq!(numbers["card_count_30d"], straight(events, &id, "card_payment", 30, noon).0, "{id}");
+        assert_eq!(numbers["card_sum_30d"], straight(events, &id, "card_payment", 30, noon).1, "{id}");
+        assert_eq!(numbers["salary_sum_90d"], straight(events, &id, "salary", 90, noon).1, "{id}");
+        assert_eq!(numbers["purchase_sum_365d"], straight(events, &id, "purchase", 365, noon).1, "{id}");
+        assert_eq!(numbers["inflow_sum_ever"], straight(events, &id, "salary", 0, noon).1, "{id}");
     }
 }
 
@@ -180,9 +131,7 @@ async fn features_agree_with_the_events_however_they_arrive_and_days_pass() {
         import(&store, 5).await;
         let (mut draw, mut all, mut noon) = (Draw(3), Vec::new(), NOON);
         for round in 0..6 {
-            let events: Vec<_> = (0..80)
-                .map(|n| draw_event(&mut draw, round * 1000 + n, noon, 5))
-                .collect();
+            let events: Vec<_> = (0..80).map(|n| draw_event(&mut draw, round * 1000 + n, noon, 5)).collect();
             let (one, other) = events.split_at(30);
             let (one, other) = tokio::join!(ingest(&store, one.to_vec()), ingest(&store, other.to_vec()));
             assert_eq!(one.0 + other.0, 80);
@@ -212,11 +161,7 @@ async fn a_roll_publishes_only_what_changes_and_once() {
             amount_minor: 5,
             ..Default::default()
         };
-        ingest(
-            &store,
-            vec![event("1", "C-0", NOON - 29 * DAY), event("2", "C-1", NOON - 2 * DAY)],
-        )
-        .await;
+        ingest(&store, vec![event("1", "C-0", NOON - 29 * DAY), event("2", "C-1", NOON - 2 * DAY)]).await;
         set_clock(&store, NOON + DAY).await;
         assert_eq!(store.roll_tenant("bank").await.unwrap(), 1, "only C-0 loses a day");
         assert_eq!(store.roll_tenant("bank").await.unwrap(), 0);

@@ -19,11 +19,7 @@ async fn live(db: &Database, table: &str) -> Vec<Column> {
         WHERE c.table_name = $1";
     let backend = db.read().get_database_backend();
     let sql = if backend == DbBackend::Sqlite { sqlite } else { postgres };
-    let rows = db
-        .read()
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, [table.into()]))
-        .await
-        .unwrap();
+    let rows = db.read().query_all_raw(Statement::from_sql_and_values(backend, sql, [table.into()])).await.unwrap();
     let mut columns: Vec<Column> = rows
         .iter()
         .map(|row| {
@@ -36,9 +32,7 @@ async fn live(db: &Database, table: &str) -> Vec<Column> {
 }
 
 fn expected<E: EntityTrait>() -> Vec<Column> {
-    let keys: Vec<String> = E::PrimaryKey::iter()
-        .map(|key| key.into_column().as_str().to_owned())
-        .collect();
+    let keys: Vec<String> = E::PrimaryKey::iter().map(|key| key.into_column().as_str().to_owned()).collect();
     let mut columns: Vec<Column> = E::Column::iter()
         .map(|column| {
             let name = column.as_str().to_owned();

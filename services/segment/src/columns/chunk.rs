@@ -71,11 +71,7 @@ impl Chunk {
     /// The customer's id and key.
     pub fn ids(&self, at: usize) -> (&str, &str) {
         let owner = self.owners[at];
-        let (start, id_len, key_len) = (
-            owner.start as usize,
-            usize::from(owner.id_len),
-            usize::from(owner.key_len),
-        );
+        let (start, id_len, key_len) = (owner.start as usize, usize::from(owner.id_len), usize::from(owner.key_len));
         self.spelled[start..start + id_len + key_len].split_at(id_len)
     }
 
@@ -151,10 +147,7 @@ impl Chunk {
 
 impl<T: Copy> Block<T> {
     fn new(missing: T) -> Self {
-        Self {
-            values: Vec::new(),
-            missing,
-        }
+        Self { values: Vec::new(), missing }
     }
 
     /// A value; `None` if the chunk has no such column yet.
@@ -179,10 +172,6 @@ impl<T: Copy> Block<T> {
     }
 
     fn clear(&mut self, at: usize) {
-        self.values
-            .iter_mut()
-            .skip(at)
-            .step_by(ROWS)
-            .for_each(|value| *value = self.missing);
+        self.values.iter_mut().skip(at).step_by(ROWS).for_each(|value| *value = self.missing);
     }
 }

@@ -22,10 +22,7 @@ struct Shard {
 
 impl Default for Index {
     fn default() -> Self {
-        Self {
-            shards: vec![Shard::default(); SHARDS],
-            hasher: RandomState::new(),
-        }
+        Self { shards: vec![Shard::default(); SHARDS], hasher: RandomState::new() }
     }
 }
 

@@ -25,9 +25,7 @@ impl ClusteringService for Rpc {
             Some(same) => same,
             None => self.find_and_keep(&tenant, new).await?,
         };
-        Ok(Response::new(pb::CreateClusteringResponse {
-            clustering: Some(convert::clustering(&clustering)?),
-        }))
+        Ok(Response::new(pb::CreateClusteringResponse { clustering: Some(convert::clustering(&clustering)?) }))
     }
 
     async fn get_clustering(
@@ -37,9 +35,7 @@ impl ClusteringService for Rpc {
         let tenant = tenant(&request)?;
         let id = convert::id("clustering_id", &request.get_ref().clustering_id)?;
         let clustering = store::clustering::get_clustering(&self.store, &tenant, &id).await?;
-        Ok(Response::new(pb::GetClusteringResponse {
-            clustering: Some(convert::clustering(&clustering)?),
-        }))
+        Ok(Response::new(pb::GetClusteringResponse { clustering: Some(convert::clustering(&clustering)?) }))
     }
 
     async fn list_clusterings(
@@ -52,10 +48,7 @@ impl ClusteringService for Rpc {
         let mut rows = store::clustering::list_clusterings(&self.store, &tenant, &page).await?;
         let next_page_token = cut(&mut rows, page.limit, |row| row.clustering_id.clone(), &filter);
         let clusterings = rows.iter().map(convert::clustering).collect::<OurResult<_>>()?;
-        Ok(Response::new(pb::ListClusteringsResponse {
-            clusterings,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListClusteringsResponse { clusterings, next_page_token }))
     }
 }
 
@@ -66,16 +59,8 @@ impl Rpc {
         let slots = memory.read(|state| slots(&state.catalogue, &new.clustering.features))?;
         let (rows, _, time) = memory.snapshot();
         let now = time.now();
-        let asked = pb::Clustering {
-            as_of_time: Some(clock::timestamp(now)),
-            ..new.clustering
-        };
-        let work = Work {
-            rows,
-            slots,
-            today: time.day(now),
-            as_of: clock::micros(now),
-        };
+        let asked = pb::Clustering { as_of_time: Some(clock::timestamp(now)), ..new.clustering };
+        let work = Work { rows, slots, today: time.day(now), as_of: clock::micros(now) };
         let found = tokio::task::spawn_blocking(move || find_clustering(asked, &work)).await;
         let (clustering, members) = found.map_err(|error| Error::Internal(error.to_string()))??;
         let model = Model {
@@ -102,21 +87,11 @@ fn slots(catalogue: &Catalogue, features: &[String]) -> OurResult<Vec<usize>> {
             }
             Some(_) => "is not a number".to_owned(),
             None => {
-                let hint = catalogue
-                    .nearest(name)
-                    .map(|near| format!("; did you mean {near}?"))
-                    .unwrap_or_default();
+                let hint = catalogue.nearest(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
                 format!("is no feature{hint}")
             }
         };
-        faults.push(FieldFault {
-            field: format!("clustering.features[{at}]"),
-            description,
-        });
+        faults.push(FieldFault { field: format!("clustering.features[{at}]"), description });
     }
-    if faults.is_empty() {
-        Ok(slots)
-    } else {
-        Err(Error::Invalid(faults))
-    }
+    if faults.is_empty() { Ok(slots) } else { Err(Error::Invalid(faults)) }
 }

@@ -48,25 +48,17 @@ impl MembershipService for Rpc {
         let filter = [tenant.as_str(), "members", &membership, &asked.owner_path];
         let page = page::page(asked.page_size, &asked.page_token, &filter)?;
         let after = after(&page)?;
-        let (version, bitmap) = self
-            .members(&tenant, &membership, after.map(|(version, _)| version))
-            .await?;
+        let (version, bitmap) = self.members(&tenant, &membership, after.map(|(version, _)| version)).await?;
         let (rows, _, _) = self.memory.tenant(&tenant).snapshot();
         let sees = |customer: &columns::Customer<'_>| {
             huan_chassis::identity::within(customer.owner_path, &asked.owner_path)
-                && identity
-                    .check_owner("membership", customer.customer_id, customer.owner_path)
-                    .is_ok()
+                && identity.check_owner("membership", customer.customer_id, customer.owner_path).is_ok()
         };
         let from = after.map_or(0, |(_, ordinal)| ordinal + 1);
         let (members, last) = members_page(&rows, &bitmap, from, page.limit as usize, sees);
         let token = |last: u32| page::next_token(&filter, &[&version.to_string(), &last.to_string()]);
         let next_page_token = last.map(token).unwrap_or_default();
-        Ok(Response::new(pb::ListMembersResponse {
-            members,
-            next_page_token,
-            version,
-        }))
+        Ok(Response::new(pb::ListMembersResponse { members, next_page_token, version }))
     }
 
     async fn list_memberships(
@@ -77,12 +69,7 @@ impl MembershipService for Rpc {
         self.memory.refresh_changed(&self.store).await?;
         let response = self.memory.tenant(&tenant).read(|state| pb::ListMembershipsResponse {
             memberships: state.live.names(),
-            features: state
-                .catalogue
-                .features()
-                .iter()
-                .map(|feature| feature.name.clone())
-                .collect(),
+            features: state.catalogue.features().iter().map(|feature| feature.name.clone()).collect(),
         });
         Ok(Response::new(response))
     }
@@ -97,16 +84,12 @@ impl Rpc {
         if asked.min_position.is_empty() {
             return Ok(());
         }
-        let position: Position = asked
-            .min_position
-            .parse()
-            .map_err(|_| Error::invalid("min_position", "is not one of ours"))?;
+        let position: Position =
+            asked.min_position.parse().map_err(|_| Error::invalid("min_position", "is not one of ours"))?;
         let patience = Duration::from_millis(u64::from(asked.wait_millis.unsigned_abs()));
         match self.status.wait_for(position, patience).await {
             true => Ok(()),
-            false => Err(Error::StaleData {
-                why: "min_position is not reached".into(),
-            }),
+            false => Err(Error::StaleData { why: "min_position is not reached".into() }),
         }
     }
 
@@ -118,20 +101,14 @@ impl Rpc {
             return Err(Error::NotFound { what: "membership" });
         }
         let built = members_of(&self.store, tenant, membership, version).await?;
-        built.ok_or_else(|| Error::WrongState {
-            what: "membership",
-            state: "not yet built".into(),
-        })
+        built.ok_or_else(|| Error::WrongState { what: "membership", state: "not yet built".into() })
     }
 }
 
 /// All from memory, under the tenant's lock.
 fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb::EvaluateCustomerResponse> {
     let features = features(&state.catalogue, &asked.features)?;
-    let row = state
-        .columns
-        .row(&asked.customer_id, state.time.today())
-        .ok_or(Error::NotFound { what: "customer" })?;
+    let row = state.columns.row(&asked.customer_id, state.time.today()).ok_or(Error::NotFound { what: "customer" })?;
     let customer = row.customer();
     Ok(pb::EvaluateCustomerResponse {
         customer_key: customer.customer_key.to_owned(),
@@ -160,10 +137,7 @@ fn features<'a>(catalogue: &'a Catalogue, asked: &[String]) -> OurResult<Vec<&'a
     if found.len() == asked.len() {
         return Ok(found);
     }
-    let unknown = asked
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| catalogue.find(name).is_none());
+    let unknown = asked.iter().enumerate().filter(|(_, name)| catalogue.find(name).is_none());
     Err(Error::Invalid(unknown.map(fault).collect()))
 }
 
@@ -186,13 +160,7 @@ fn members_page(
     let seen = bitmap.range(from..).filter_map(|ordinal| {
         let customer = rows.customer(ordinal).filter(|customer| sees(customer))?;
         let (customer_id, customer_key) = (customer.customer_id.to_owned(), customer.customer_key.to_owned());
-        Some((
-            ordinal,
-            pb::Member {
-                customer_id,
-                customer_key,
-            },
-        ))
+        Some((ordinal, pb::Member { customer_id, customer_key }))
     });
     let mut page: Vec<_> = seen.take(limit + 1).collect();
     let more = page.len() > limit;

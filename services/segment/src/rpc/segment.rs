@@ -16,18 +16,10 @@ impl SegmentService for Rpc {
     ) -> Result<Response<pb::CheckRuleResponse>, Status> {
         let tenant = tenant(&request)?;
         let response = match self.check_rule(&tenant, &request.get_ref().rule) {
-            Ok(features) => pb::CheckRuleResponse {
-                valid: true,
-                faults: vec![],
-                features,
-            },
+            Ok(features) => pb::CheckRuleResponse { valid: true, faults: vec![], features },
             Err(faults) => {
                 let faults = faults.into_iter().map(convert::rule_fault).collect();
-                pb::CheckRuleResponse {
-                    valid: false,
-                    faults,
-                    features: vec![],
-                }
+                pb::CheckRuleResponse { valid: false, faults, features: vec![] }
             }
         };
         Ok(Response::new(response))
@@ -56,15 +48,8 @@ impl SegmentService for Rpc {
         let ids: Vec<_> = rows.iter().map(|row| row.segment_id.clone()).collect();
         let builds = store::build::newest_builds(&self.store, &tenant, &ids).await?;
         let of = |id: &str| builds.get(id).map(Vec::as_slice).unwrap_or_default();
-        let segments = rows
-            .into_iter()
-            .zip(&ids)
-            .map(|(row, id)| convert::segment(row, of(id)))
-            .collect();
-        Ok(Response::new(pb::ListSegmentsResponse {
-            segments,
-            next_page_token,
-        }))
+        let segments = rows.into_iter().zip(&ids).map(|(row, id)| convert::segment(row, of(id))).collect();
+        Ok(Response::new(pb::ListSegmentsResponse { segments, next_page_token }))
     }
 
     async fn create_segment(
@@ -73,16 +58,11 @@ impl SegmentService for Rpc {
     ) -> Result<Response<pb::CreateSegmentResponse>, Status> {
         let tenant = tenant(&request)?;
         let segment = convert::create_segment(&tenant, request.into_inner())?;
-        self.check_rules(
-            &tenant,
-            [("segment.rule".to_owned(), segment.rule.as_str())].into_iter(),
-        )?;
+        self.check_rules(&tenant, [("segment.rule".to_owned(), segment.rule.as_str())].into_iter())?;
         let segment = store::segment::create_segment(&self.store, segment).await?;
         self.refresh(&tenant).await?;
         let builds = self.builds_of(&tenant, &segment.segment_id).await?;
-        Ok(Response::new(pb::CreateSegmentResponse {
-            segment: Some(convert::segment(segment, &builds)),
-        }))
+        Ok(Response::new(pb::CreateSegmentResponse { segment: Some(convert::segment(segment, &builds)) }))
     }
 
     async fn update_segment(
@@ -91,16 +71,11 @@ impl SegmentService for Rpc {
     ) -> Result<Response<pb::UpdateSegmentResponse>, Status> {
         let tenant = tenant(&request)?;
         let segment = convert::update_segment(&tenant, request.into_inner())?;
-        self.check_rules(
-            &tenant,
-            [("segment.rule".to_owned(), segment.rule.as_str())].into_iter(),
-        )?;
+        self.check_rules(&tenant, [("segment.rule".to_owned(), segment.rule.as_str())].into_iter())?;
         let segment = store::segment::update_segment(&self.store, segment).await?;
         self.refresh(&tenant).await?;
         let builds = self.builds_of(&tenant, &segment.segment_id).await?;
-        Ok(Response::new(pb::UpdateSegmentResponse {
-            segment: Some(convert::segment(segment, &builds)),
-        }))
+        Ok(Response::new(pb::UpdateSegmentResponse { segment: Some(convert::segment(segment, &builds)) }))
     }
 
     async fn build_segment(
@@ -112,8 +87,6 @@ impl SegmentService for Rpc {
         store::segment::get_segment(&self.store, &tenant, &segment_id).await?;
         let found = self.find_members(&tenant, &segment_id, "segment").await?;
         let builds = store::build::create_build(&self.store, &tenant, &segment_id, found).await?;
-        Ok(Response::new(pb::BuildSegmentResponse {
-            build: builds.first().map(convert::build),
-        }))
+        Ok(Response::new(pb::BuildSegmentResponse { build: builds.first().map(convert::build) }))
     }
 }

@@ -34,24 +34,15 @@ impl SegmentSetService for Rpc {
         let ids: Vec<_> = rows.iter().map(|(set, _)| set.segment_set_id.clone()).collect();
         let builds = store::build::newest_builds(&self.store, &tenant, &ids).await?;
         let of = |id: &str| builds.get(id).map(Vec::as_slice).unwrap_or_default();
-        let segment_sets = rows
-            .into_iter()
-            .zip(&ids)
-            .map(|(row, id)| convert::segment_set(row, of(id)))
-            .collect();
-        Ok(Response::new(pb::ListSegmentSetsResponse {
-            segment_sets,
-            next_page_token,
-        }))
+        let segment_sets = rows.into_iter().zip(&ids).map(|(row, id)| convert::segment_set(row, of(id))).collect();
+        Ok(Response::new(pb::ListSegmentSetsResponse { segment_sets, next_page_token }))
     }
 
     async fn list_segment_set_templates(
         &self,
         _: Request<pb::ListSegmentSetTemplatesRequest>,
     ) -> Result<Response<pb::ListSegmentSetTemplatesResponse>, Status> {
-        Ok(Response::new(pb::ListSegmentSetTemplatesResponse {
-            segment_sets: template::templates(),
-        }))
+        Ok(Response::new(pb::ListSegmentSetTemplatesResponse { segment_sets: template::templates() }))
     }
 
     async fn create_segment_set(
@@ -64,9 +55,7 @@ impl SegmentSetService for Rpc {
         let set = store::segment_set::create_segment_set(&self.store, set).await?;
         self.refresh(&tenant).await?;
         let builds = self.builds_of(&tenant, &set.0.segment_set_id).await?;
-        Ok(Response::new(pb::CreateSegmentSetResponse {
-            segment_set: Some(convert::segment_set(set, &builds)),
-        }))
+        Ok(Response::new(pb::CreateSegmentSetResponse { segment_set: Some(convert::segment_set(set, &builds)) }))
     }
 
     async fn update_segment_set(
@@ -79,9 +68,7 @@ impl SegmentSetService for Rpc {
         let set = store::segment_set::update_segment_set(&self.store, set).await?;
         self.refresh(&tenant).await?;
         let builds = self.builds_of(&tenant, &set.0.segment_set_id).await?;
-        Ok(Response::new(pb::UpdateSegmentSetResponse {
-            segment_set: Some(convert::segment_set(set, &builds)),
-        }))
+        Ok(Response::new(pb::UpdateSegmentSetResponse { segment_set: Some(convert::segment_set(set, &builds)) }))
     }
 
     async fn build_segment_set(
@@ -94,14 +81,10 @@ impl SegmentSetService for Rpc {
         let found = self.find_members(&tenant, &id, "segment set").await?;
         let builds = store::build::create_build(&self.store, &tenant, &id, found).await?;
         let order: Vec<_> = parts.iter().map(|part| part.part_id.as_str()).collect();
-        Ok(Response::new(pb::BuildSegmentSetResponse {
-            build: Some(convert::set_build(&builds, &order)),
-        }))
+        Ok(Response::new(pb::BuildSegmentSetResponse { build: Some(convert::set_build(&builds, &order)) }))
     }
 }
 
 fn rules(parts: &[segment_set_part::Model]) -> impl Iterator<Item = (String, &str)> {
-    parts
-        .iter()
-        .map(|part| (format!("segment_set.parts[{}].rule", part.place), part.rule.as_str()))
+    parts.iter().map(|part| (format!("segment_set.parts[{}].rule", part.place), part.rule.as_str()))
 }

@@ -19,13 +19,7 @@ pub(super) fn check(
     catalogue: &Catalogue,
     names: &mut Names,
 ) -> Result<(FlagExpr, BTreeSet<String>), Vec<Fault>> {
-    let mut checker = Checker {
-        parsed,
-        catalogue,
-        names,
-        faults: Vec::new(),
-        features: BTreeSet::new(),
-    };
+    let mut checker = Checker { parsed, catalogue, names, faults: Vec::new(), features: BTreeSet::new() };
     let root = checker.flag(&parsed.root);
     match root {
         Some(root) if checker.faults.is_empty() => Ok((root, checker.features)),
@@ -68,10 +62,7 @@ impl Checker<'_> {
             Expr::Literal(literal) => self.literal(node, literal),
             Expr::Call(call) => self.call(node, call),
             Expr::List(_) => self.fault(node, "a list stands only to the right of in"),
-            _ => self.fault(
-                node,
-                "is not part of the rule language: write features, has_tag(\"…\"), numbers, texts",
-            ),
+            _ => self.fault(node, "is not part of the rule language: write features, has_tag(\"…\"), numbers, texts"),
         }
     }
 
@@ -84,11 +75,7 @@ impl Checker<'_> {
 
     fn feature(&mut self, node: &IdedExpr, name: &str) -> Option<Typed> {
         let Some(feature) = self.catalogue.find(name) else {
-            let hint = self
-                .catalogue
-                .nearest(name)
-                .map(|near| format!("; did you mean {near}?"))
-                .unwrap_or_default();
+            let hint = self.catalogue.nearest(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return self.fault(node, format!("no feature is called {name}{hint}"));
         };
         self.features.insert(name.to_owned());
@@ -149,17 +136,11 @@ impl Checker<'_> {
             (Kind::Day, Kind::Text) => "; write day(\"YYYY-MM-DD\")",
             _ => "",
         };
-        self.fault(
-            node,
-            format!("{} is wanted here, this is {}{hint}", a(wanted), a(found)),
-        )
+        self.fault(node, format!("{} is wanted here, this is {}{hint}", a(wanted), a(found)))
     }
 
     fn fault<T>(&mut self, node: &IdedExpr, description: impl Into<String>) -> Option<T> {
-        self.faults.push(Fault {
-            description: description.into(),
-            part: self.parsed.part(node),
-        });
+        self.faults.push(Fault { description: description.into(), part: self.parsed.part(node) });
         None
     }
 }

@@ -64,15 +64,11 @@ pub(super) fn flag(expr: &FlagExpr, row: &Row<'_>) -> Truth {
             Truth::of(ordering.map(|ordering| comparison.accepts(ordering)))
         }
         FlagExpr::CompareDay(comparison, left, right) => Truth::of(
-            known_day(left, row)
-                .zip(known_day(right, row))
-                .map(|(left, right)| comparison.accepts(left.cmp(&right))),
+            known_day(left, row).zip(known_day(right, row)).map(|(left, right)| comparison.accepts(left.cmp(&right))),
         ),
-        FlagExpr::EqualText(left, right) => Truth::of(
-            known_text(left, row)
-                .zip(known_text(right, row))
-                .map(|(left, right)| left == right),
-        ),
+        FlagExpr::EqualText(left, right) => {
+            Truth::of(known_text(left, row).zip(known_text(right, row)).map(|(left, right)| left == right))
+        }
         FlagExpr::InNumber(value, list) => {
             let value = number(value, row);
             Truth::of((!value.is_nan()).then(|| list.contains(&value)))
@@ -95,9 +91,9 @@ fn number(expr: &NumberExpr, row: &Row<'_>) -> f64 {
         NumberExpr::DaysSince(since) => {
             known_day(since, row).map_or(f64::NAN, |since| (i64::from(row.today()) - i64::from(since)) as f64)
         }
-        NumberExpr::YearsSince(since) => known_day(since, row)
-            .and_then(|since| years_between(since, row.today()))
-            .map_or(f64::NAN, f64::from),
+        NumberExpr::YearsSince(since) => {
+            known_day(since, row).and_then(|since| years_between(since, row.today())).map_or(f64::NAN, f64::from)
+        }
     }
 }
 
@@ -162,9 +158,5 @@ fn years_between(since: i32, today: i32) -> Option<i32> {
 
 fn date(day: i32) -> Option<NaiveDate> {
     let (epoch, days) = (NaiveDate::default(), Days::new(u64::from(day.unsigned_abs())));
-    if day < 0 {
-        epoch.checked_sub_days(days)
-    } else {
-        epoch.checked_add_days(days)
-    }
+    if day < 0 { epoch.checked_sub_days(days) } else { epoch.checked_add_days(days) }
 }

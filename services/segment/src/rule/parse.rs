@@ -19,19 +19,14 @@ impl Parsed {
     /// Parses a rule. Errors: too long, not CEL, too many nodes.
     pub fn new(source: &str) -> Result<Self, Vec<Fault>> {
         if source.len() > MAX_BYTES {
-            return Err(vec![fault(format!(
-                "is {} bytes long; at most {MAX_BYTES} are allowed",
-                source.len()
-            ))]);
+            return Err(vec![fault(format!("is {} bytes long; at most {MAX_BYTES} are allowed", source.len()))]);
         }
         if source.trim().is_empty() {
             return Err(vec![fault("is empty".into())]);
         }
         // The parser calls itself for every level that brackets open, and takes up to 100 kB a level.
         std::thread::scope(|scope| {
-            let parser = std::thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, || Self::parse(source));
+            let parser = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || Self::parse(source));
             let parsed = parser.ok().and_then(|parser| parser.join().ok());
             parsed.unwrap_or_else(|| Err(vec![fault("could not be parsed".into())]))
         })
@@ -42,14 +37,10 @@ impl Parsed {
         let parsed = cel::Env::default().parser().parse_with_source_info(source);
         let (root, offsets) = parsed.map_err(|faults| not_cel(source, &faults))?;
         match count(&root) {
-            nodes if nodes > MAX_NODES => Err(vec![fault(format!(
-                "has {nodes} nodes; at most {MAX_NODES} are allowed"
-            ))]),
-            _ => Ok(Self {
-                root,
-                source: source.to_owned(),
-                offsets,
-            }),
+            nodes if nodes > MAX_NODES => {
+                Err(vec![fault(format!("has {nodes} nodes; at most {MAX_NODES} are allowed"))])
+            }
+            _ => Ok(Self { root, source: source.to_owned(), offsets }),
         }
     }
 
@@ -68,22 +59,14 @@ impl Parsed {
         };
         // A call's own place is its opening bracket: its name stands before it.
         let named = characters[..start].iter().rev();
-        let name = if piece.starts_with(&['(']) {
-            named.take_while(|c| is_name(**c)).count()
-        } else {
-            0
-        };
+        let name = if piece.starts_with(&['(']) { named.take_while(|c| is_name(**c)).count() } else { 0 };
         // It ends in a bracket that belongs to no node, as a selection ends in a name.
         let after = &characters[start + piece.len()..];
         let rest = match piece.last() {
             Some('.') => after.iter().take_while(|c| is_name(**c)).count(),
             _ => closing(piece, after),
         };
-        characters[start - name..start]
-            .iter()
-            .chain(piece)
-            .chain(&after[..rest])
-            .collect()
+        characters[start - name..start].iter().chain(piece).chain(&after[..rest]).collect()
     }
 }
 
@@ -92,12 +75,7 @@ fn closing(piece: &[char], after: &[char]) -> usize {
     let count = |bracket: char| piece.iter().filter(|c| **c == bracket).count();
     match count('(').saturating_sub(count(')')) {
         0 => 0,
-        open => after
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| **c == ')')
-            .nth(open - 1)
-            .map_or(0, |(at, _)| at + 1),
+        open => after.iter().enumerate().filter(|(_, c)| **c == ')').nth(open - 1).map_or(0, |(at, _)| at + 1),
     }
 }
 
@@ -106,35 +84,18 @@ fn is_name(character: char) -> bool {
 }
 
 fn fault(description: String) -> Fault {
-    Fault {
-        description,
-        part: String::new(),
-    }
+    Fault { description, part: String::new() }
 }
 
 fn not_cel(source: &str, faults: &cel::ParseErrors) -> Vec<Fault> {
-    faults
-        .errors
-        .iter()
-        .map(|error| at_position(source, error.pos, &error.msg))
-        .collect()
+    faults.errors.iter().map(|error| at_position(source, error.pos, &error.msg)).collect()
 }
 
 fn at_position(source: &str, (line, column): (isize, isize), message: &str) -> Fault {
     let line_at = usize::try_from(line - 1).unwrap_or(0);
     let column_at = usize::try_from(column).unwrap_or(0).saturating_sub(1);
-    let part: String = source
-        .lines()
-        .nth(line_at)
-        .unwrap_or("")
-        .chars()
-        .skip(column_at)
-        .take(20)
-        .collect();
-    Fault {
-        description: format!("does not parse at line {line}, column {column}: {message}"),
-        part,
-    }
+    let part: String = source.lines().nth(line_at).unwrap_or("").chars().skip(column_at).take(20).collect();
+    Fault { description: format!("does not parse at line {line}, column {column}: {message}"), part }
 }
 
 fn count(node: &IdedExpr) -> usize {

@@ -46,12 +46,7 @@ fn today() -> Day {
 
 fn put(columns: &mut Columns, ordinal: u32, vector: &profile::Vector) {
     let id = format!("c{ordinal}");
-    let customer = Customer {
-        customer_id: &id,
-        customer_key: "key",
-        owner_path: "/hq",
-        as_of: 0,
-    };
+    let customer = Customer { customer_id: &id, customer_key: "key", owner_path: "/hq", as_of: 0 };
     columns.put(&catalogue(), ordinal, customer, vector);
 }
 
@@ -74,10 +69,7 @@ fn vector(row: &BTreeMap<String, toml::Value>) -> profile::Vector {
             vector.tags = value.clone().try_into().unwrap();
             continue;
         }
-        let (number, (_, r#type)) = (1..)
-            .zip(FEATURES)
-            .find(|(_, (feature, _))| feature == name)
-            .expect("a feature");
+        let (number, (_, r#type)) = (1..).zip(FEATURES).find(|(_, (feature, _))| feature == name).expect("a feature");
         let kind = match (value, r#type) {
             (toml::Value::Integer(number), _) => value::Kind::Number(*number as f64),
             (toml::Value::Float(number), _) => value::Kind::Number(*number),
@@ -105,13 +97,7 @@ fn rules_say_of_rows_what_the_data_file_says() {
             "false" => Truth::False,
             _ => Truth::Unknown,
         };
-        assert_eq!(
-            rule.truth(&columns.row("c0", today()).unwrap()),
-            expected,
-            "{} of {:?}",
-            case.rule,
-            case.row
-        );
+        assert_eq!(rule.truth(&columns.row("c0", today()).unwrap()), expected, "{} of {:?}", case.rule, case.row);
     }
 }
 
@@ -135,11 +121,7 @@ fn bad_rules_have_the_faults_of_the_data_file() {
         assert_eq!(faults.len(), case.faults.len(), "{}: {faults:?}", case.rule);
         for (fault, expected) in faults.iter().zip(&case.faults) {
             assert!(fault.description.contains(&expected.says), "{}: {fault:?}", case.rule);
-            assert!(
-                expected.part.is_empty() || fault.part == expected.part,
-                "{}: {fault:?}",
-                case.rule
-            );
+            assert!(expected.part.is_empty() || fault.part == expected.part, "{}: {fault:?}", case.rule);
         }
     }
 }
@@ -157,14 +139,7 @@ fn a_rule_is_bounded_in_length_nodes_and_depth() {
 #[test]
 fn a_rule_as_deep_as_its_length_allows_is_refused_and_not_the_end_of_the_process() {
     let check = |rule: &str| Rule::new(&rule[..MAX_BYTES.min(rule.len())], &catalogue(), &mut Names::default());
-    for (open, close) in [
-        ("(", ")"),
-        ("[", "]"),
-        ("f(", ")"),
-        ("true?1+2*f(", "):1"),
-        ("!", ""),
-        ("- ", ""),
-    ] {
+    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("true?1+2*f(", "):1"), ("!", ""), ("- ", "")] {
         let deep = format!("{}1{}", open.repeat(180), close.repeat(180));
         assert!(check(&deep).is_err(), "{deep}");
         assert!(check(&open.repeat(MAX_BYTES)).is_err(), "{open}");
@@ -179,24 +154,14 @@ fn a_rule_as_deep_as_its_length_allows_is_refused_and_not_the_end_of_the_process
 fn a_rule_names_the_features_that_it_reads() {
     let rule = "region == \"east\" && has(has_card) && balance_total > 1 && region != \"west\"";
     let rule = Rule::new(rule, &catalogue(), &mut Names::default()).unwrap();
-    assert_eq!(
-        rule.features().collect::<Vec<_>>(),
-        ["balance_total", "has_card", "region"]
-    );
+    assert_eq!(rule.features().collect::<Vec<_>>(), ["balance_total", "has_card", "region"]);
 }
 
 /// A random rule of type flag.
 fn random_flag(rng: &mut StdRng, depth: u32) -> String {
     let inner = |rng: &mut StdRng| random_flag(rng, depth - 1);
-    match if depth == 0 {
-        rng.gen_range(0..6)
-    } else {
-        rng.gen_range(0..12)
-    } {
-        0 => ["has_card", "has_loan", "true", "false"]
-            .choose(rng)
-            .unwrap()
-            .to_string(),
+    match if depth == 0 { rng.gen_range(0..6) } else { rng.gen_range(0..12) } {
+        0 => ["has_card", "has_loan", "true", "false"].choose(rng).unwrap().to_string(),
         1 => format!("has_tag(\"{}\")", ["vip", "new", "old"].choose(rng).unwrap()),
         2 => format!("has({})", FEATURES.choose(rng).unwrap().0),
         3 => format!("region in [\"{}\", \"north\"]", ["east", "west"].choose(rng).unwrap()),
@@ -209,34 +174,19 @@ fn random_flag(rng: &mut StdRng, depth: u32) -> String {
         10 => format!("(({}) == ({}))", inner(rng), inner(rng)),
         _ => {
             let comparison = ["<", "<=", ">", ">=", "==", "!="].choose(rng).unwrap();
-            format!(
-                "({} {comparison} {})",
-                random_number(rng, depth),
-                random_number(rng, depth)
-            )
+            format!("({} {comparison} {})", random_number(rng, depth), random_number(rng, depth))
         }
     }
 }
 
 fn random_number(rng: &mut StdRng, depth: u32) -> String {
-    match if depth == 0 {
-        rng.gen_range(0..2)
-    } else {
-        rng.gen_range(0..4)
-    } {
+    match if depth == 0 { rng.gen_range(0..2) } else { rng.gen_range(0..4) } {
         0 => rng.gen_range(-3..4).to_string(),
-        1 => ["balance_total", "txn_count_30d", "txn_count_90d"]
-            .choose(rng)
-            .unwrap()
-            .to_string(),
+        1 => ["balance_total", "txn_count_30d", "txn_count_90d"].choose(rng).unwrap().to_string(),
         2 => "years_since(birth_day)".to_owned(),
         _ => {
             let operator = ["+", "-", "*", "/"].choose(rng).unwrap();
-            format!(
-                "({} {operator} {})",
-                random_number(rng, depth - 1),
-                random_number(rng, depth - 1)
-            )
+            format!("({} {operator} {})", random_number(rng, depth - 1), random_number(rng, depth - 1))
         }
     }
 }
@@ -253,11 +203,7 @@ fn random_vector(rng: &mut StdRng) -> profile::Vector {
         vector.features.push(number);
         vector.values.push(Value { kind: Some(kind) });
     }
-    vector.tags = ["vip", "new"]
-        .iter()
-        .filter(|_| rng.gen_bool(0.5))
-        .map(ToString::to_string)
-        .collect();
+    vector.tags = ["vip", "new"].iter().filter(|_| rng.gen_bool(0.5)).map(ToString::to_string).collect();
     vector
 }
 
@@ -282,10 +228,7 @@ fn one_customer_and_all_customers_are_judged_alike() {
             revision: 1,
             request_id: "r".into(),
         };
-        let draft = Draft::new(Definitions {
-            segments: vec![segment],
-            ..Definitions::default()
-        });
+        let draft = Draft::new(Definitions { segments: vec![segment], ..Definitions::default() });
         let live = draft.compile(&catalogue(), columns.names_mut());
         let members = live.members("s", &columns.snapshot(), today()).unwrap().remove(0).1;
         for ordinal in 0..1500 {

@@ -73,9 +73,7 @@ pub async fn insert_build(tx: &Tx, of: &str, owner_id: &str, found: Found) -> Re
             bitmap: bytes(&bitmap)?,
         };
         builds.push(Build::of(&row));
-        Entity::insert(row.into_active_model())
-            .exec_without_returning(&**tx)
-            .await?;
+        Entity::insert(row.into_active_model()).exec_without_returning(&**tx).await?;
     }
     Ok(builds)
 }
@@ -91,18 +89,10 @@ pub async fn newest_builds(store: &Store, of: &str, owners: &[String]) -> Result
         .group_by_col(Column::OwnerId)
         .to_owned();
     let pair = Expr::tuple([Expr::col(Column::OwnerId), Expr::col(Column::Version)]);
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(of))
-        .filter(pair.in_subquery(newest));
-    let rows = rows
-        .select_only()
-        .columns(WITHOUT_BITMAP)
-        .into_model::<Build>()
-        .all(store.read())
-        .await?;
+    let rows = Entity::find().filter(Column::Tenant.eq(of)).filter(pair.in_subquery(newest));
+    let rows = rows.select_only().columns(WITHOUT_BITMAP).into_model::<Build>().all(store.read()).await?;
     let mut by_owner: HashMap<String, Vec<Build>> = HashMap::new();
-    rows.into_iter()
-        .for_each(|build| by_owner.entry(build.owner_id.clone()).or_default().push(build));
+    rows.into_iter().for_each(|build| by_owner.entry(build.owner_id.clone()).or_default().push(build));
     Ok(by_owner)
 }
 
@@ -117,9 +107,7 @@ pub async fn members_of(
         Some(version) => version,
         None => last_version_of(store, of, membership).await?,
     };
-    Ok(read_bitmap(store.read(), of, membership, version)
-        .await?
-        .map(|bitmap| (version, bitmap)))
+    Ok(read_bitmap(store.read(), of, membership, version).await?.map(|bitmap| (version, bitmap)))
 }
 
 const WITHOUT_BITMAP: [Column; 8] = [
@@ -149,22 +137,14 @@ impl Build {
 }
 
 async fn last_version<C: ConnectionTrait>(db: &C, of: &str, owner_id: &str) -> Result<i64> {
-    let of_owner = Entity::find()
-        .filter(Column::Tenant.eq(of))
-        .filter(Column::OwnerId.eq(owner_id));
+    let of_owner = Entity::find().filter(Column::Tenant.eq(of)).filter(Column::OwnerId.eq(owner_id));
     let last = of_owner.select_only().column_as(Column::Version.max(), "last");
     Ok(last.into_tuple::<Option<i64>>().one(db).await?.flatten().unwrap_or(0))
 }
 
 async fn last_version_of(store: &Store, of: &str, membership: &str) -> Result<i64> {
-    let found = Entity::find()
-        .filter(Column::Tenant.eq(of))
-        .filter(Column::Membership.eq(membership));
-    let last = found
-        .select_only()
-        .column(Column::Version)
-        .order_by_desc(Column::Version)
-        .limit(1);
+    let found = Entity::find().filter(Column::Tenant.eq(of)).filter(Column::Membership.eq(membership));
+    let last = found.select_only().column(Column::Version).order_by_desc(Column::Version).limit(1);
     Ok(last.into_tuple::<i64>().one(store.read()).await?.unwrap_or(0))
 }
 
@@ -176,9 +156,7 @@ async fn read_bitmap<C: ConnectionTrait>(
 ) -> Result<Option<RoaringBitmap>> {
     let found = Entity::find_by_id((of.to_owned(), membership.to_owned(), version));
     let found: Option<Vec<u8>> = found.select_only().column(Column::Bitmap).into_tuple().one(db).await?;
-    found
-        .map(|bytes| RoaringBitmap::deserialize_from(bytes.as_slice()).map_err(broken))
-        .transpose()
+    found.map(|bytes| RoaringBitmap::deserialize_from(bytes.as_slice()).map_err(broken)).transpose()
 }
 
 fn bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {

@@ -14,19 +14,13 @@ use super::{definition, tenant};
 
 /// Reads one clustering. Errors: NotFound.
 pub async fn get_clustering(store: &Store, tenant: &str, clustering_id: &str) -> Result<Model> {
-    let found = find(tenant)
-        .filter(Column::ClusteringId.eq(clustering_id))
-        .one(store.read())
-        .await?;
+    let found = find(tenant).filter(Column::ClusteringId.eq(clustering_id)).one(store.read()).await?;
     found.ok_or(Error::NotFound { what: "clustering" })
 }
 
 /// Reads the clustering that a request made, if it did.
 pub async fn find_by_request(store: &Store, tenant: &str, request_id: &str) -> Result<Option<Model>> {
-    Ok(find(tenant)
-        .filter(Column::RequestId.eq(request_id))
-        .one(store.read())
-        .await?)
+    Ok(find(tenant).filter(Column::RequestId.eq(request_id)).one(store.read()).await?)
 }
 
 /// Reads a page of clusterings in the order of clustering_id, and one more if there is one.
@@ -43,18 +37,13 @@ pub async fn list_clusterings(store: &Store, tenant: &str, page: &Page) -> Resul
 pub async fn create_clustering(store: &Store, clustering: Model, found: Found) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &clustering.tenant).await?;
-    let same = find(&clustering.tenant)
-        .filter(Column::RequestId.eq(&clustering.request_id))
-        .one(&*tx)
-        .await?;
+    let same = find(&clustering.tenant).filter(Column::RequestId.eq(&clustering.request_id)).one(&*tx).await?;
     if let Some(same) = same {
         return Ok(same);
     }
     let field = "clustering.clustering_id";
     definition::check_free(&tx, &clustering.tenant, &clustering.clustering_id, "clustering", field).await?;
-    Entity::insert(clustering.clone().into_active_model())
-        .exec_without_returning(&*tx)
-        .await?;
+    Entity::insert(clustering.clone().into_active_model()).exec_without_returning(&*tx).await?;
     build::insert_build(&tx, &clustering.tenant, &clustering.clustering_id, found).await?;
     tx.commit().await?;
     Ok(clustering)

@@ -21,26 +21,17 @@ pub struct Definitions {
 
 /// Reads a tenant's definitions.
 pub async fn definitions_of<C: ConnectionTrait>(db: &C, of: &str) -> Result<Definitions> {
-    let row = tenant::Entity::find()
-        .filter(tenant::Column::Tenant.eq(of))
-        .one(db)
-        .await?;
+    let row = tenant::Entity::find().filter(tenant::Column::Tenant.eq(of)).one(db).await?;
     let parts = segment_set_part::Entity::find().filter(segment_set_part::Column::Tenant.eq(of));
     Ok(Definitions {
         revision: row.map_or(0, |row| row.revision),
-        segments: segment::Entity::find()
-            .filter(segment::Column::Tenant.eq(of))
-            .all(db)
-            .await?,
+        segments: segment::Entity::find().filter(segment::Column::Tenant.eq(of)).all(db).await?,
         parts: parts
             .order_by_asc(segment_set_part::Column::SegmentSetId)
             .order_by_asc(segment_set_part::Column::Place)
             .all(db)
             .await?,
-        clusterings: clustering::Entity::find()
-            .filter(clustering::Column::Tenant.eq(of))
-            .all(db)
-            .await?,
+        clusterings: clustering::Entity::find().filter(clustering::Column::Tenant.eq(of)).all(db).await?,
     })
 }
 
@@ -51,9 +42,5 @@ pub async fn check_free(tx: &Tx, of: &str, id: &str, what: &'static str, field: 
     let taken = segment::Entity::find_by_id(key()).one(&**tx).await?.is_some()
         || segment_set::Entity::find_by_id(key()).one(&**tx).await?.is_some()
         || clustering::Entity::find_by_id(key()).one(&**tx).await?.is_some();
-    if taken {
-        Err(Error::AlreadyExists { what, field })
-    } else {
-        Ok(())
-    }
+    if taken { Err(Error::AlreadyExists { what, field }) } else { Ok(()) }
 }

@@ -1,9 +1,6 @@
 //! The schema's history. A published migration is never edited.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 #![allow(clippy::enum_variant_names, reason = "a table may have a column of its own name")]
 
 mod m20261122_000001_create_tenant;

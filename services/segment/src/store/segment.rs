@@ -14,10 +14,7 @@ use super::{definition, tenant};
 
 /// Reads one segment. Errors: NotFound.
 pub async fn get_segment(store: &Store, tenant: &str, segment_id: &str) -> Result<Model> {
-    let found = find(tenant)
-        .filter(Column::SegmentId.eq(segment_id))
-        .one(store.read())
-        .await?;
+    let found = find(tenant).filter(Column::SegmentId.eq(segment_id)).one(store.read()).await?;
     found.ok_or(Error::NotFound { what: "segment" })
 }
 
@@ -34,24 +31,12 @@ pub async fn list_segments(store: &Store, tenant: &str, page: &Page) -> Result<V
 pub async fn create_segment(store: &Store, segment: Model) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &segment.tenant).await?;
-    let same = find(&segment.tenant)
-        .filter(Column::RequestId.eq(&segment.request_id))
-        .one(&*tx)
-        .await?;
+    let same = find(&segment.tenant).filter(Column::RequestId.eq(&segment.request_id)).one(&*tx).await?;
     if let Some(same) = same {
         return Ok(same);
     }
-    definition::check_free(
-        &tx,
-        &segment.tenant,
-        &segment.segment_id,
-        "segment",
-        "segment.segment_id",
-    )
-    .await?;
-    Entity::insert(segment.clone().into_active_model())
-        .exec_without_returning(&*tx)
-        .await?;
+    definition::check_free(&tx, &segment.tenant, &segment.segment_id, "segment", "segment.segment_id").await?;
+    Entity::insert(segment.clone().into_active_model()).exec_without_returning(&*tx).await?;
     tx.commit().await?;
     Ok(segment)
 }
@@ -60,10 +45,7 @@ pub async fn create_segment(store: &Store, segment: Model) -> Result<Model> {
 pub async fn update_segment(store: &Store, segment: Model) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &segment.tenant).await?;
-    let found = find(&segment.tenant)
-        .filter(Column::SegmentId.eq(&segment.segment_id))
-        .one(&*tx)
-        .await?;
+    let found = find(&segment.tenant).filter(Column::SegmentId.eq(&segment.segment_id)).one(&*tx).await?;
     let found = found.ok_or(Error::NotFound { what: "segment" })?;
     if found.revision != segment.revision {
         return Err(Error::StaleRevision { what: "segment" });
@@ -77,11 +59,7 @@ pub async fn update_segment(store: &Store, segment: Model) -> Result<Model> {
         .exec(&*tx)
         .await?;
     tx.commit().await?;
-    Ok(Model {
-        revision: found.revision + 1,
-        request_id: found.request_id,
-        ..segment
-    })
+    Ok(Model { revision: found.revision + 1, request_id: found.request_id, ..segment })
 }
 
 fn find(tenant: &str) -> Select<Entity> {

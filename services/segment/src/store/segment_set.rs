@@ -18,10 +18,7 @@ pub type Whole = (Model, Vec<part::Model>);
 
 /// Reads one set. Errors: NotFound.
 pub async fn get_segment_set(store: &Store, tenant: &str, segment_set_id: &str) -> Result<Whole> {
-    let found = find(tenant)
-        .filter(Column::SegmentSetId.eq(segment_set_id))
-        .one(store.read())
-        .await?;
+    let found = find(tenant).filter(Column::SegmentSetId.eq(segment_set_id)).one(store.read()).await?;
     with_parts(store.read(), found.ok_or(Error::NotFound { what: "segment set" })?).await
 }
 
@@ -35,13 +32,7 @@ pub async fn list_segment_sets(store: &Store, tenant: &str, page: &Page) -> Resu
     let ids = sets.iter().map(|set| set.segment_set_id.as_str());
     let parts = parts(tenant).filter(part::Column::SegmentSetId.is_in(ids));
     let parts = parts.order_by_asc(part::Column::Place).all(store.read()).await?;
-    let of = |set: &Model| {
-        parts
-            .iter()
-            .filter(|part| part.segment_set_id == set.segment_set_id)
-            .cloned()
-            .collect()
-    };
+    let of = |set: &Model| parts.iter().filter(|part| part.segment_set_id == set.segment_set_id).cloned().collect();
     Ok(sets.into_iter().map(|set| (set.clone(), of(&set))).collect())
 }
 
@@ -49,18 +40,13 @@ pub async fn list_segment_sets(store: &Store, tenant: &str, page: &Page) -> Resu
 pub async fn create_segment_set(store: &Store, (set, parts): Whole) -> Result<Whole> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &set.tenant).await?;
-    let same = find(&set.tenant)
-        .filter(Column::RequestId.eq(&set.request_id))
-        .one(&*tx)
-        .await?;
+    let same = find(&set.tenant).filter(Column::RequestId.eq(&set.request_id)).one(&*tx).await?;
     if let Some(same) = same {
         return with_parts(&*tx, same).await;
     }
     let field = "segment_set.segment_set_id";
     definition::check_free(&tx, &set.tenant, &set.segment_set_id, "segment set", field).await?;
-    Entity::insert(set.clone().into_active_model())
-        .exec_without_returning(&*tx)
-        .await?;
+    Entity::insert(set.clone().into_active_model()).exec_without_returning(&*tx).await?;
     insert_parts(&tx, &parts).await?;
     tx.commit().await?;
     Ok((set, parts))
@@ -70,10 +56,7 @@ pub async fn create_segment_set(store: &Store, (set, parts): Whole) -> Result<Wh
 pub async fn update_segment_set(store: &Store, (set, parts): Whole) -> Result<Whole> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &set.tenant).await?;
-    let found = find(&set.tenant)
-        .filter(Column::SegmentSetId.eq(&set.segment_set_id))
-        .one(&*tx)
-        .await?;
+    let found = find(&set.tenant).filter(Column::SegmentSetId.eq(&set.segment_set_id)).one(&*tx).await?;
     let found = found.ok_or(Error::NotFound { what: "segment set" })?;
     if found.revision != set.revision {
         return Err(Error::StaleRevision { what: "segment set" });
@@ -86,19 +69,10 @@ pub async fn update_segment_set(store: &Store, (set, parts): Whole) -> Result<Wh
         .exec(&*tx)
         .await?;
     let old = part::Entity::delete_many().filter(part::Column::Tenant.eq(&set.tenant));
-    old.filter(part::Column::SegmentSetId.eq(&set.segment_set_id))
-        .exec(&*tx)
-        .await?;
+    old.filter(part::Column::SegmentSetId.eq(&set.segment_set_id)).exec(&*tx).await?;
     insert_parts(&tx, &parts).await?;
     tx.commit().await?;
-    Ok((
-        Model {
-            revision: found.revision + 1,
-            request_id: found.request_id,
-            ..set
-        },
-        parts,
-    ))
+    Ok((Model { revision: found.revision + 1, request_id: found.request_id, ..set }, parts))
 }
 
 async fn insert_parts(tx: &Tx, rows: &[part::Model]) -> Result<()> {

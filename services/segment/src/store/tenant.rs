@@ -20,72 +20,36 @@ pub async fn revisions(store: &Store) -> Result<Vec<(String, i64)>> {
 
 /// Keeps a tenant's settings.
 pub async fn put_settings(tx: &Tx, tenant: &str, settings: Vec<u8>) -> Result<()> {
-    put(
-        tx,
-        ActiveModel {
-            settings: Set(settings),
-            ..blank(tenant)
-        },
-        Column::Settings,
-    )
-    .await
+    put(tx, ActiveModel { settings: Set(settings), ..blank(tenant) }, Column::Settings).await
 }
 
 /// Keeps a tenant's catalogue.
 pub async fn put_catalogue(tx: &Tx, tenant: &str, catalogue: Vec<u8>) -> Result<()> {
-    put(
-        tx,
-        ActiveModel {
-            catalogue: Set(catalogue),
-            ..blank(tenant)
-        },
-        Column::Catalogue,
-    )
-    .await
+    put(tx, ActiveModel { catalogue: Set(catalogue), ..blank(tenant) }, Column::Catalogue).await
 }
 
 /// Raises the revision of a tenant's definitions. Who changes one begins with this: the row's lock lets one change
 /// follow the other.
 pub async fn touch(tx: &Tx, tenant: &str) -> Result<()> {
     let raised = Expr::col((Entity, Column::Revision)).add(1);
-    let conflict = OnConflict::column(Column::Tenant)
-        .value(Column::Revision, raised)
-        .to_owned();
-    let first = ActiveModel {
-        revision: Set(1),
-        ..blank(tenant)
-    };
-    Entity::insert(first)
-        .on_conflict(conflict)
-        .exec_without_returning(&**tx)
-        .await?;
+    let conflict = OnConflict::column(Column::Tenant).value(Column::Revision, raised).to_owned();
+    let first = ActiveModel { revision: Set(1), ..blank(tenant) };
+    Entity::insert(first).on_conflict(conflict).exec_without_returning(&**tx).await?;
     Ok(())
 }
 
 /// Locks the tenant's row, so that builds follow one another.
 pub async fn lock(tx: &Tx, tenant: &str) -> Result<()> {
-    Entity::find()
-        .filter(Column::Tenant.eq(tenant))
-        .lock_exclusive()
-        .one(&**tx)
-        .await?;
+    Entity::find().filter(Column::Tenant.eq(tenant)).lock_exclusive().one(&**tx).await?;
     Ok(())
 }
 
 async fn put(tx: &Tx, row: ActiveModel, column: Column) -> Result<()> {
     let conflict = OnConflict::column(Column::Tenant).update_column(column).to_owned();
-    Entity::insert(row)
-        .on_conflict(conflict)
-        .exec_without_returning(&**tx)
-        .await?;
+    Entity::insert(row).on_conflict(conflict).exec_without_returning(&**tx).await?;
     Ok(())
 }
 
 fn blank(tenant: &str) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(tenant.to_owned()),
-        settings: Set(vec![]),
-        catalogue: Set(vec![]),
-        revision: Set(0),
-    }
+    ActiveModel { tenant: Set(tenant.to_owned()), settings: Set(vec![]), catalogue: Set(vec![]), revision: Set(0) }
 }

@@ -18,10 +18,7 @@ const CHUNK: usize = 1000;
 /// Reads a page of a tenant's vectors in the order of their ordinals, after this one.
 pub async fn page_of_vectors(store: &Store, tenant: &str, after: i64, limit: u64) -> Result<Vec<Model>> {
     let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
-    let page = of_tenant
-        .filter(Column::Ordinal.gt(after))
-        .order_by_asc(Column::Ordinal)
-        .limit(limit);
+    let page = of_tenant.filter(Column::Ordinal.gt(after)).order_by_asc(Column::Ordinal).limit(limit);
     Ok(page.all(store.read()).await?)
 }
 
@@ -40,10 +37,7 @@ pub async fn put_vectors(tx: &Tx, tenant: &str, vectors: &mut [Model]) -> Result
     }
     for chunk in vectors.chunks(CHUNK) {
         let rows = chunk.iter().cloned().map(Model::into_active_model);
-        Entity::insert_many(rows)
-            .on_conflict(replace())
-            .exec_without_returning(&**tx)
-            .await?;
+        Entity::insert_many(rows).on_conflict(replace()).exec_without_returning(&**tx).await?;
     }
     Ok(())
 }
@@ -62,12 +56,7 @@ async fn ordinals(tx: &Tx, tenant: &str, vectors: &[Model]) -> Result<HashMap<St
 async fn next_ordinal(tx: &Tx, tenant: &str) -> Result<i64> {
     let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
     let last = of_tenant.select_only().column_as(Column::Ordinal.max(), "last");
-    Ok(last
-        .into_tuple::<Option<i64>>()
-        .one(&**tx)
-        .await?
-        .flatten()
-        .map_or(0, |last| last + 1))
+    Ok(last.into_tuple::<Option<i64>>().one(&**tx).await?.flatten().map_or(0, |last| last + 1))
 }
 
 fn replace() -> OnConflict {

@@ -65,17 +65,9 @@ impl Bank {
         let producer = Store::open::<ProducerMigrator>(&test::sqlite()).await.unwrap();
         let (profile_url, stop_profile) = serve_profile(producer.clone(), keys.clone()).await;
         let (url, stop) = serve_segment(database, profile_url, keys.clone()).await;
-        let upstream = config::Upstream {
-            url,
-            timeout_millis: 20_000,
-        };
+        let upstream = config::Upstream { url, timeout_millis: 20_000 };
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
-        let bank = Bank {
-            keys,
-            channel,
-            producer,
-            _stops: [stop_profile, stop],
-        };
+        let bank = Bank { keys, channel, producer, _stops: [stop_profile, stop] };
         bank.seed().await;
         bank
     }
@@ -85,35 +77,23 @@ impl Bank {
             self.put(tenant, Change::Tenant(settings(tenant))).await;
             self.put(tenant, Change::Catalogue(catalogue())).await;
         }
-        self.put_customer(
-            "E-1",
-            "/hq/east",
-            &[number(100.0), number(5.0), text("retail"), day("2026-11-01")],
-        )
-        .await;
-        self.put_customer("E-2", "/hq/east/b2", &[number(5_000.0), number(0.0), text("retail")])
-            .await;
-        self.put_customer("W-1", "/hq/west", &[number(70_000.0), number(9.0), text("corporate")])
-            .await;
+        self.put_customer("E-1", "/hq/east", &[number(100.0), number(5.0), text("retail"), day("2026-11-01")]).await;
+        self.put_customer("E-2", "/hq/east/b2", &[number(5_000.0), number(0.0), text("retail")]).await;
+        self.put_customer("W-1", "/hq/west", &[number(70_000.0), number(9.0), text("corporate")]).await;
         let last = self.put_customer("W-2", "/hq/west", &[]).await;
         self.follows(last).await;
     }
 
     /// Publishes a customer's vector: values by number from 1.
     pub async fn put_customer(&self, customer_id: &str, owner_path: &str, values: &[value::Kind]) -> Position {
-        let values = values
-            .iter()
-            .cloned()
-            .map(|kind| Value { kind: Some(kind) })
-            .collect::<Vec<_>>();
+        let values = values.iter().cloned().map(|kind| Value { kind: Some(kind) }).collect::<Vec<_>>();
         let vector = profile::Vector {
             features: (1..=values.len() as u32).collect(),
             values,
             tags: vec!["vip".into(), "new".into()],
             as_of_time: Some(clock::timestamp(noon())),
         };
-        self.put_row(TENANT, customer_id, owner_path, Change::Vector(vector))
-            .await
+        self.put_row(TENANT, customer_id, owner_path, Change::Vector(vector)).await
     }
 
     /// Publishes a row about no customer.
@@ -134,11 +114,7 @@ impl Bank {
             customer_key: format!("key of {customer_id}"),
             partition: feed::partition(customer_id),
             owner_path: owner_path.to_owned(),
-            payload: profile::ProfileChange {
-                header: None,
-                change: Some(change),
-            }
-            .encode_to_vec(),
+            payload: profile::ProfileChange { header: None, change: Some(change) }.encode_to_vec(),
             traceparent: None,
         };
         let tx = self.producer.begin().await.unwrap();
@@ -152,10 +128,7 @@ impl Bank {
         let mut client = FeedServiceClient::new(self.channel.clone());
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let status = client
-                .get_feed_status(self.service(None, GetFeedStatusRequest {}))
-                .await
-                .unwrap();
+            let status = client.get_feed_status(self.service(None, GetFeedStatusRequest {})).await.unwrap();
             let cursor = status.into_inner().consumers[0].cursor.parse::<Position>();
             if cursor.is_ok_and(|cursor| cursor >= position) {
                 return;
@@ -167,30 +140,18 @@ impl Bank {
 
     /// A user's request below an organisation path.
     pub fn user<T>(&self, role: &str, org_path: &str, message: T) -> Request<T> {
-        self.bearer(
-            &Claims::user("u-1", TENANT, &[role], org_path, clock::system_now()),
-            message,
-        )
+        self.bearer(&Claims::user("u-1", TENANT, &[role], org_path, clock::system_now()), message)
     }
 
     /// A channel app's request on behalf of one customer.
     pub fn own<T>(&self, customer_id: &str, message: T) -> Request<T> {
         let claims = Claims::user("app", TENANT, &["channel"], "/", clock::system_now());
-        self.bearer(
-            &Claims {
-                customer_id: Some(customer_id.to_owned()),
-                ..claims
-            },
-            message,
-        )
+        self.bearer(&Claims { customer_id: Some(customer_id.to_owned()), ..claims }, message)
     }
 
     /// A user's request in another tenant.
     pub fn foreigner<T>(&self, role: &str, message: T) -> Request<T> {
-        self.bearer(
-            &Claims::user("u-2", "other", &[role], "/", clock::system_now()),
-            message,
-        )
+        self.bearer(&Claims::user("u-2", "other", &[role], "/", clock::system_now()), message)
     }
 
     pub fn service<T>(&self, tenant: Option<&str>, message: T) -> Request<T> {
@@ -238,9 +199,7 @@ fn catalogue() -> profile::Catalogue {
         r#type: r#type.into(),
         ..Default::default()
     };
-    profile::Catalogue {
-        features: (1..).zip(FEATURES).map(feature).collect(),
-    }
+    profile::Catalogue { features: (1..).zip(FEATURES).map(feature).collect() }
 }
 
 async fn serve_segment(
@@ -251,22 +210,11 @@ async fn serve_segment(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let config = Config {
-        listen: config::Listen {
-            address: listener.local_addr().unwrap(),
-        },
+        listen: config::Listen { address: listener.local_addr().unwrap() },
         database,
-        telemetry: config::Telemetry {
-            log: config::LogFormat::Human,
-            level: "warn".into(),
-            otlp_endpoint: "".into(),
-        },
-        auth: config::Auth {
-            key_file: "none".into(),
-        },
-        profile: config::Upstream {
-            url: profile_url,
-            timeout_millis: 5000,
-        },
+        telemetry: config::Telemetry { log: config::LogFormat::Human, level: "warn".into(), otlp_endpoint: "".into() },
+        auth: config::Auth { key_file: "none".into() },
+        profile: config::Upstream { url: profile_url, timeout_millis: 5000 },
         definitions: Definitions { refresh_millis: 50 },
     };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -309,24 +257,14 @@ impl ProfileService for Profiles {
     ) -> Result<Response<Self::WatchProfilesStream>, Status> {
         let profile::WatchProfilesRequest { cursor, kinds } = request.into_inner();
         // From the start, not from a snapshot that this feed has not.
-        let cursor = if cursor.is_empty() {
-            Position::default().to_string()
-        } else {
-            cursor
-        };
-        let config = config::Feed {
-            retention_hours: 1,
-            poll_millis: 10,
-            heartbeat_millis: 20,
-        };
+        let cursor = if cursor.is_empty() { Position::default().to_string() } else { cursor };
+        let config = config::Feed { retention_hours: 1, poll_millis: 10, heartbeat_millis: 20 };
         let watch = feed::Watch {
             cursor,
             kinds,
             snapshot: stream::empty().boxed(),
             row: change,
-            heartbeat: |heartbeat: Heartbeat| profile::WatchProfilesResponse {
-                item: Some(Item::Heartbeat(heartbeat)),
-            },
+            heartbeat: |heartbeat: Heartbeat| profile::WatchProfilesResponse { item: Some(Item::Heartbeat(heartbeat)) },
         };
         Ok(Response::new(feed::watch(&self.0, &config, watch)?))
     }
@@ -335,9 +273,7 @@ impl ProfileService for Profiles {
 fn change(entry: feed::Entry) -> Result<profile::WatchProfilesResponse> {
     let mut change = profile::ProfileChange::decode(entry.payload.as_slice()).unwrap();
     change.header = Some(entry.header);
-    Ok(profile::WatchProfilesResponse {
-        item: Some(Item::Change(change)),
-    })
+    Ok(profile::WatchProfilesResponse { item: Some(Item::Change(change)) })
 }
 
 struct Nobody;

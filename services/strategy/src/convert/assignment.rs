@@ -42,10 +42,7 @@ pub fn assignments(
     messages: &[pb::Assignment],
 ) -> Result<(Rows, Vec<pb::AssignmentFault>)> {
     if !(1..=MAX_ASSIGNMENTS).contains(&messages.len()) {
-        return Err(Error::invalid(
-            "assignments",
-            format!("has not 1 to {MAX_ASSIGNMENTS} entries"),
-        ));
+        return Err(Error::invalid("assignments", format!("has not 1 to {MAX_ASSIGNMENTS} entries")));
     }
     let (mut rows, mut faults) = (Vec::with_capacity(messages.len()), Vec::new());
     for (index, message) in messages.iter().enumerate() {
@@ -59,11 +56,7 @@ pub fn assignments(
 
 /// Says what is wrong with the row at an index.
 pub fn fault(index: usize, field: &str, description: &str) -> pb::AssignmentFault {
-    pb::AssignmentFault {
-        index: index as i32,
-        field: field.to_owned(),
-        description: description.to_owned(),
-    }
+    pb::AssignmentFault { index: index as i32, field: field.to_owned(), description: description.to_owned() }
 }
 
 fn assignment(

@@ -28,11 +28,7 @@ pub fn kinds(kinds: Vec<i32>) -> Result<Vec<i32>> {
 
 /// A row for the feed, about a customer.
 pub fn row(customer: &customer::Model, kind: ChangeKind, change: Change, traceparent: Option<String>) -> feed::Row {
-    let payload = pb::DecisionChange {
-        header: None,
-        change: Some(change),
-    }
-    .encode_to_vec();
+    let payload = pb::DecisionChange { header: None, change: Some(change) }.encode_to_vec();
     feed::Row {
         tenant: customer.tenant.clone(),
         kind: kind as i32,
@@ -50,9 +46,7 @@ pub fn published(entry: feed::Entry) -> Result<pb::WatchDecisionsResponse> {
     let broken = |_| Error::Internal("a feed row does not decode".into());
     let mut change = pb::DecisionChange::decode(entry.payload.as_slice()).map_err(broken)?;
     change.header = Some(entry.header);
-    Ok(pb::WatchDecisionsResponse {
-        item: Some(Item::Change(change)),
-    })
+    Ok(pb::WatchDecisionsResponse { item: Some(Item::Change(change)) })
 }
 
 /// Puts a row that stands on the wire: one without a cursor.
@@ -67,20 +61,13 @@ pub fn standing(customer: &customer::Model, change: Change, written: Option<i64>
         traceparent: String::new(),
         write_time: written.map(|micros| clock::timestamp(clock::from_micros(micros))),
     };
-    let change = pb::DecisionChange {
-        header: Some(header),
-        change: Some(change),
-    };
-    pb::WatchDecisionsResponse {
-        item: Some(Item::Change(change)),
-    }
+    let change = pb::DecisionChange { header: Some(header), change: Some(change) };
+    pb::WatchDecisionsResponse { item: Some(Item::Change(change)) }
 }
 
 /// Puts a heartbeat on the wire.
 pub fn heartbeat(heartbeat: Heartbeat) -> pb::WatchDecisionsResponse {
-    pb::WatchDecisionsResponse {
-        item: Some(Item::Heartbeat(heartbeat)),
-    }
+    pb::WatchDecisionsResponse { item: Some(Item::Heartbeat(heartbeat)) }
 }
 
 /// Tells a decision's would-be picks.
@@ -109,12 +96,7 @@ pub fn response(row: &response::Model) -> Change {
 
 /// Tells an assignment.
 pub fn assigned(row: &assignment::Model, experiment: &pb::Experiment) -> Change {
-    let arm = experiment
-        .arms
-        .iter()
-        .find(|arm| arm.arm == row.arm)
-        .cloned()
-        .unwrap_or_default();
+    let arm = experiment.arms.iter().find(|arm| arm.arm == row.arm).cloned().unwrap_or_default();
     Change::Assigned(pb::Assigned {
         experiment_id: row.experiment_id.clone(),
         arm: row.arm.clone(),

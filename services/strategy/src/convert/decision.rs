@@ -91,11 +91,7 @@ pub fn told(message: &pb::RecordResponseRequest) -> Result<pb::RecordResponseReq
 fn pick(map: &CompiledMap, input: &pb::DecisionInput, pick: &pb::OutputPick) -> Option<pb::Pick> {
     let (strategy, plan) = map.plan_of(pick.candidate)?;
     let content = map.content();
-    let text = content
-        .scripts
-        .iter()
-        .find(|script| script.script_id == plan.script_id)
-        .map(|script| &script.text);
+    let text = content.scripts.iter().find(|script| script.script_id == plan.script_id).map(|script| &script.text);
     Some(pb::Pick {
         strategy_id: strategy.strategy_id.clone(),
         product_id: strategy.product_id.clone(),

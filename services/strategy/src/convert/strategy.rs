@@ -97,13 +97,7 @@ fn scenario(faults: &mut Faults, scenario: Option<pb::Scenario>) -> Option<pb::S
     let kind = faults.required("strategy.scenario", scenario.and_then(|scenario| scenario.kind))?;
     if let Kind::Event(event) = &kind {
         faults.id("strategy.scenario.event.event_type", &event.event_type);
-        between(
-            faults,
-            "strategy.scenario.event.min_amount_minor",
-            event.min_amount_minor,
-            0,
-            i64::MAX,
-        );
+        between(faults, "strategy.scenario.event.min_amount_minor", event.min_amount_minor, 0, i64::MAX);
     }
     Some(pb::Scenario { kind: Some(kind) })
 }

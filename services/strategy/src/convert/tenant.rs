@@ -18,11 +18,7 @@ pub const TIME_ZONE: &str = "Asia/Shanghai";
 /// The row of a tenant that has no map. Errors: Internal if its clock is out of bounds.
 pub fn row(message: &profile::Tenant) -> Result<Model> {
     let (clock_kind, clock_micros) = clock(message.clock.as_ref())?;
-    let time_zone = if message.time_zone.is_empty() {
-        TIME_ZONE
-    } else {
-        &message.time_zone
-    };
+    let time_zone = if message.time_zone.is_empty() { TIME_ZONE } else { &message.time_zone };
     Ok(Model {
         tenant: message.tenant_id.clone(),
         time_zone: time_zone.to_owned(),
@@ -40,10 +36,7 @@ pub fn time(row: &Model) -> Result<TenantTime> {
         FIXED => Clock::Fixed(clock::from_micros(row.clock_micros)),
         _ => Clock::System,
     };
-    let zone = row
-        .time_zone
-        .parse()
-        .map_err(|_| Error::Internal("a tenant's time zone is unknown".into()))?;
+    let zone = row.time_zone.parse().map_err(|_| Error::Internal("a tenant's time zone is unknown".into()))?;
     Ok(TenantTime { clock, zone })
 }
 

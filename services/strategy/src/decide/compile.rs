@@ -84,11 +84,7 @@ impl CompiledMap {
     pub fn new(content: &pb::MapContent) -> CompiledMap {
         let policy = content.policy.clone().unwrap_or_default();
         let mut draws = 0;
-        let strategies = content
-            .strategies
-            .iter()
-            .map(|strategy| compile(content, strategy, &mut draws))
-            .collect();
+        let strategies = content.strategies.iter().map(|strategy| compile(content, strategy, &mut draws)).collect();
         CompiledMap {
             strategies,
             cap: policy.cap.max(0) as u32,
@@ -136,10 +132,7 @@ impl CompiledMap {
 }
 
 fn compile(content: &pb::MapContent, strategy: &pb::Strategy, draws: &mut usize) -> Strategy {
-    let product = content
-        .products
-        .iter()
-        .find(|product| product.product_id == strategy.product_id);
+    let product = content.products.iter().find(|product| product.product_id == strategy.product_id);
     let audience = strategy.audience.clone().unwrap_or_default();
     let holds_out = strategy.holdout_share > 0.0;
     let draw = holds_out.then_some(*draws);
@@ -155,20 +148,15 @@ fn compile(content: &pb::MapContent, strategy: &pb::Strategy, draws: &mut usize)
         cap: strategy.cap.max(0) as u32,
         holdout_share: strategy.holdout_share,
         draw,
-        plans: strategy
-            .channels
-            .iter()
-            .map(|plan| compile_plan(content, plan))
-            .collect(),
+        plans: strategy.channels.iter().map(|plan| compile_plan(content, plan)).collect(),
     }
 }
 
 fn scenario(strategy: &pb::Strategy) -> Scenario {
     match strategy.scenario.as_ref().and_then(|scenario| scenario.kind.as_ref()) {
-        Some(pb::scenario::Kind::Event(event)) => Scenario::Event {
-            event_type: event.event_type.clone(),
-            min_amount_minor: event.min_amount_minor,
-        },
+        Some(pb::scenario::Kind::Event(event)) => {
+            Scenario::Event { event_type: event.event_type.clone(), min_amount_minor: event.min_amount_minor }
+        }
         _ => Scenario::Untriggered,
     }
 }
@@ -196,29 +184,18 @@ fn value(content: &pb::MapContent, value: Option<&pb::ExpectedValue>) -> Value {
 
 fn compile_plan(content: &pb::MapContent, plan: &pb::ChannelPlan) -> Plan {
     let index = channel(content, &plan.channel_id);
-    let known = index
-        .and_then(|index| content.channels.get(index as usize))
-        .cloned()
-        .unwrap_or_default();
+    let known = index.and_then(|index| content.channels.get(index as usize)).cloned().unwrap_or_default();
     Plan {
         channel: index.unwrap_or(u32::MAX),
         cost: known.cost_minor as f64,
         priority: known.priority,
         open_minute: known.open_minute.max(0) as u32,
-        close_minute: if known.close_minute <= 0 {
-            1440
-        } else {
-            known.close_minute as u32
-        },
+        close_minute: if known.close_minute <= 0 { 1440 } else { known.close_minute as u32 },
     }
 }
 
 fn memberships(content: &pb::MapContent, names: &[String]) -> Bits {
-    Bits::of(
-        names
-            .iter()
-            .filter_map(|name| content.memberships.binary_search(name).ok()),
-    )
+    Bits::of(names.iter().filter_map(|name| content.memberships.binary_search(name).ok()))
 }
 
 fn feature(content: &pb::MapContent, name: &str) -> Option<usize> {
@@ -226,11 +203,7 @@ fn feature(content: &pb::MapContent, name: &str) -> Option<usize> {
 }
 
 fn channel(content: &pb::MapContent, channel_id: &str) -> Option<u32> {
-    content
-        .channels
-        .binary_search_by(|known| known.channel_id.as_str().cmp(channel_id))
-        .ok()
-        .map(|index| index as u32)
+    content.channels.binary_search_by(|known| known.channel_id.as_str().cmp(channel_id)).ok().map(|index| index as u32)
 }
 
 #[cfg(test)]

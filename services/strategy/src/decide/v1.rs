@@ -47,12 +47,7 @@ pub(crate) fn assess(map: &CompiledMap, input: &pb::DecisionInput) -> (Vec<Candi
                 Some(stage) => (stage, None),
                 None => stage(map, strategy, index, plan, input),
             };
-            candidates.push(Candidate {
-                strategy: index,
-                plan: plan_index,
-                stage,
-                value,
-            });
+            candidates.push(Candidate { strategy: index, plan: plan_index, stage, value });
         }
     }
     let picks = pick(map, input, &mut candidates);
@@ -63,10 +58,9 @@ pub(crate) fn assess(map: &CompiledMap, input: &pb::DecisionInput) -> (Vec<Candi
 fn matches(strategy: &Strategy, owner_path: &str, input: &pb::DecisionInput, held: &Bits) -> bool {
     let scenario = match &strategy.scenario {
         Scenario::Untriggered => input.trigger_type.is_empty(),
-        Scenario::Event {
-            event_type,
-            min_amount_minor,
-        } => *event_type == input.trigger_type && input.trigger_amount_minor >= *min_amount_minor,
+        Scenario::Event { event_type, min_amount_minor } => {
+            *event_type == input.trigger_type && input.trigger_amount_minor >= *min_amount_minor
+        }
     };
     scenario && strategy.any_of.meets(held) && !strategy.none_of.meets(held) && within(&input.owner_path, owner_path)
 }
@@ -76,10 +70,7 @@ fn barred(strategy: &Strategy, index: usize, input: &pb::DecisionInput) -> Optio
     if input.paused_strategies.binary_search(&(index as u32)).is_ok() {
         return Some(Stage::Paused);
     }
-    if strategy
-        .held_feature
-        .is_some_and(|feature| flag(input, feature) != Some(false))
-    {
+    if strategy.held_feature.is_some_and(|feature| flag(input, feature) != Some(false)) {
         return Some(Stage::Eligibility);
     }
     if strategy.risk_level > input.risk_level.max(1) {
@@ -151,9 +142,7 @@ fn pick(map: &CompiledMap, input: &pb::DecisionInput, candidates: &mut [Candidat
     for index in rank(map, input, candidates) {
         let chosen = &mut candidates[index];
         let number = candidate(chosen.strategy, chosen.plan);
-        let taken = picks
-            .iter()
-            .any(|pick| super::strategy_and_plan(pick.candidate).0 == chosen.strategy);
+        let taken = picks.iter().any(|pick| super::strategy_and_plan(pick.candidate).0 == chosen.strategy);
         if slots == 0 || taken {
             continue;
         }
@@ -168,12 +157,7 @@ fn pick(map: &CompiledMap, input: &pb::DecisionInput, candidates: &mut [Candidat
             contacts += u32::from(strategy.marketing);
         }
         let value = chosen.value.unwrap_or(0.0);
-        picks.push(pb::OutputPick {
-            candidate: number,
-            value,
-            propensity: 1.0,
-            stage: chosen.stage as i32,
-        });
+        picks.push(pb::OutputPick { candidate: number, value, propensity: 1.0, stage: chosen.stage as i32 });
     }
     picks
 }
@@ -186,9 +170,8 @@ fn rank(map: &CompiledMap, input: &pb::DecisionInput, candidates: &[Candidate]) 
         true => Ordering::Equal,
         false => b.value.unwrap_or(0.0).total_cmp(&a.value.unwrap_or(0.0)),
     };
-    let mut ranked: Vec<usize> = (0..candidates.len())
-        .filter(|&index| candidates[index].stage == Stage::Arbitration)
-        .collect();
+    let mut ranked: Vec<usize> =
+        (0..candidates.len()).filter(|&index| candidates[index].stage == Stage::Arbitration).collect();
     // Candidates stand in the order of strategy and channel, and the sort is stable.
     ranked.sort_by(|&a, &b| {
         let (a, b) = (&candidates[a], &candidates[b]);
@@ -210,9 +193,7 @@ fn holdout(map: &CompiledMap, strategy: &Strategy, input: &pb::DecisionInput) ->
 
 /// True if the customer is left alone by this strategy.
 pub(crate) fn strategy_held(strategy: &Strategy, input: &pb::DecisionInput) -> bool {
-    strategy
-        .draw
-        .is_some_and(|draw| input.strategy_draws.get(draw).copied().unwrap_or(0.0) < strategy.holdout_share)
+    strategy.draw.is_some_and(|draw| input.strategy_draws.get(draw).copied().unwrap_or(0.0) < strategy.holdout_share)
 }
 
 /// True if the customer is left alone by all marketing, and the strategy is marketing.
@@ -223,9 +204,7 @@ pub(crate) fn universal_held(map: &CompiledMap, strategy: &Strategy, input: &pb:
 fn within(path: &str, root: &str) -> bool {
     root.is_empty()
         || root == "/"
-        || path
-            .strip_prefix(root)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn kind(input: &pb::DecisionInput, feature: Option<usize>) -> Option<&Kind> {

@@ -20,9 +20,7 @@ impl AssignmentService for Rpc {
         let row = assignment::experiment(&tenant, request.into_inner())?;
         let row = self.store.create_experiment(row).await?;
         let experiment = assignment::experiment_message(&row)?;
-        Ok(Response::new(pb::CreateExperimentResponse {
-            experiment: Some(experiment),
-        }))
+        Ok(Response::new(pb::CreateExperimentResponse { experiment: Some(experiment) }))
     }
 
     async fn import_assignments(

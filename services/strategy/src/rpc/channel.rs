@@ -18,10 +18,7 @@ impl ChannelService for Rpc {
         let page = page::page(message.page_size, &message.page_token, &[tenant, "channel"])?;
         let (rows, next_page_token) = self.store.list_channels(tenant, page).await?;
         let channels = rows.into_iter().map(channel::message).collect();
-        Ok(Response::new(pb::ListChannelsResponse {
-            channels,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListChannelsResponse { channels, next_page_token }))
     }
 
     async fn put_channel(

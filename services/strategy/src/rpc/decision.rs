@@ -26,11 +26,7 @@ impl DecisionService for Rpc {
         let ask = decision::ask(request.get_ref())?;
         let decided = self.decided(tenant, &ask, &request).await?;
         let map = self.store.map_version(tenant, &decided.input.map_version).await?;
-        let Decided {
-            decision_id,
-            input,
-            output,
-        } = decided;
+        let Decided { decision_id, input, output } = decided;
         Ok(Response::new(decision::response(&map, decision_id, &input, &output)))
     }
 
@@ -44,10 +40,7 @@ impl DecisionService for Rpc {
         let page = page::page(message.page_size, &message.page_token, &[tenant, "decision", &id])?;
         let (rows, next_page_token) = self.store.list_decisions(tenant, &id, page).await?;
         let decisions = self.short(rows).await?;
-        Ok(Response::new(pb::ListDecisionsResponse {
-            decisions,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListDecisionsResponse { decisions, next_page_token }))
     }
 
     async fn explain_decision(
@@ -91,13 +84,7 @@ impl DecisionService for Rpc {
         let pb::WatchDecisionsRequest { cursor, kinds } = request.into_inner();
         let kinds = change::kinds(kinds)?;
         let snapshot = self.store.snapshot(&kinds);
-        let watch = feed::Watch {
-            cursor,
-            kinds,
-            snapshot,
-            row: change::published,
-            heartbeat: change::heartbeat,
-        };
+        let watch = feed::Watch { cursor, kinds, snapshot, row: change::published, heartbeat: change::heartbeat };
         Ok(Response::new(feed::watch(self.store.database(), &self.feed, watch)?))
     }
 }
@@ -109,13 +96,7 @@ impl Rpc {
             let published = self.store.published(tenant).await?;
             let evaluated = self.evaluated(&published, ask, caller).await?;
             let traceparent = telemetry::traceparent();
-            let job = Job {
-                tenant: tenant.to_owned(),
-                ask: ask.clone(),
-                evaluated,
-                published,
-                traceparent,
-            };
+            let job = Job { tenant: tenant.to_owned(), ask: ask.clone(), evaluated, published, traceparent };
             match self.store.decide(job).await? {
                 Outcome::Decided(decided) => return Ok(*decided),
                 Outcome::MapMoved => self.store.forget_published(tenant),
@@ -128,14 +109,8 @@ impl Rpc {
     async fn evaluated<T>(&self, published: &Published, ask: &Ask, caller: &Request<T>) -> Result<Evaluated> {
         let segment = self.segment.evaluate_customer(caller, &published.map, ask);
         let (evaluated, ()) = futures::try_join!(segment, self.seen(ask))?;
-        let fresh_time = evaluated
-            .fresh_time
-            .zip(self.profile.caught_up())
-            .map(|(segment, own)| segment.min(own));
-        Ok(Evaluated {
-            fresh_time,
-            ..evaluated
-        })
+        let fresh_time = evaluated.fresh_time.zip(self.profile.caught_up()).map(|(segment, own)| segment.min(own));
+        Ok(Evaluated { fresh_time, ..evaluated })
     }
 
     // Waits until the position that the trigger names has been read here too. Errors: Invalid, StaleData.
@@ -144,14 +119,10 @@ impl Rpc {
             Some(trigger) if !trigger.position.is_empty() => &trigger.position,
             _ => return Ok(()),
         };
-        let position = position
-            .parse()
-            .map_err(|_| Error::invalid("trigger.position", "is not one of ours"))?;
+        let position = position.parse().map_err(|_| Error::invalid("trigger.position", "is not one of ours"))?;
         match self.profile.wait_for(position, self.wait).await {
             true => Ok(()),
-            false => Err(Error::StaleData {
-                why: "the trigger's position has not been seen".into(),
-            }),
+            false => Err(Error::StaleData { why: "the trigger's position has not been seen".into() }),
         }
     }
 

@@ -16,20 +16,13 @@ impl MapService for Rpc {
         let caller = Identity::of(&request)?;
         let policy = map::policy(request.get_ref().policy.clone())?;
         let known = self.segment.list_memberships(&request).await?;
-        let row = self
-            .store
-            .publish_map(caller.tenant()?, &caller.subject, policy, &known)
-            .await?;
-        Ok(Response::new(pb::PublishMapResponse {
-            map: Some(map::message(row)?),
-        }))
+        let row = self.store.publish_map(caller.tenant()?, &caller.subject, policy, &known).await?;
+        Ok(Response::new(pb::PublishMapResponse { map: Some(map::message(row)?) }))
     }
 
     async fn get_map(&self, request: Request<pb::GetMapRequest>) -> Result<Response<pb::GetMapResponse>, Status> {
         let tenant = Identity::of(&request)?.tenant()?;
         let row = self.store.get_map(tenant, &request.get_ref().version).await?;
-        Ok(Response::new(pb::GetMapResponse {
-            map: Some(map::message(row)?),
-        }))
+        Ok(Response::new(pb::GetMapResponse { map: Some(map::message(row)?) }))
     }
 }

@@ -18,10 +18,7 @@ impl ObjectiveService for Rpc {
         let page = page::page(message.page_size, &message.page_token, &[tenant, "objective"])?;
         let (rows, next_page_token) = self.store.list_objectives(tenant, page).await?;
         let objectives = rows.into_iter().map(objective::message).collect();
-        Ok(Response::new(pb::ListObjectivesResponse {
-            objectives,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListObjectivesResponse { objectives, next_page_token }))
     }
 
     async fn put_objective(
@@ -31,8 +28,6 @@ impl ObjectiveService for Rpc {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
         let row = objective::row(&tenant, request.into_inner().objective)?;
         let objective = objective::message(self.store.put_objective(row).await?);
-        Ok(Response::new(pb::PutObjectiveResponse {
-            objective: Some(objective),
-        }))
+        Ok(Response::new(pb::PutObjectiveResponse { objective: Some(objective) }))
     }
 }

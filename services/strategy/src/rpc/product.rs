@@ -18,10 +18,7 @@ impl ProductService for Rpc {
         let page = page::page(message.page_size, &message.page_token, &[tenant, "product"])?;
         let (rows, next_page_token) = self.store.list_products(tenant, page).await?;
         let products = rows.into_iter().map(product::message).collect();
-        Ok(Response::new(pb::ListProductsResponse {
-            products,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListProductsResponse { products, next_page_token }))
     }
 
     async fn put_product(

@@ -18,10 +18,7 @@ impl ScriptService for Rpc {
         let page = page::page(message.page_size, &message.page_token, &[tenant, "script"])?;
         let (rows, next_page_token) = self.store.list_scripts(tenant, page).await?;
         let scripts = rows.into_iter().map(script::message).collect();
-        Ok(Response::new(pb::ListScriptsResponse {
-            scripts,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListScriptsResponse { scripts, next_page_token }))
     }
 
     async fn put_script(
@@ -41,12 +38,7 @@ impl ScriptService for Rpc {
         let caller = Identity::of(&request)?;
         let message = request.get_ref();
         let id = convert::id("script_id", &message.script_id)?;
-        let row = self
-            .store
-            .sign_script(caller.tenant()?, &id, message.revision, &caller.subject)
-            .await?;
-        Ok(Response::new(pb::SignScriptResponse {
-            script: Some(script::message(row)),
-        }))
+        let row = self.store.sign_script(caller.tenant()?, &id, message.revision, &caller.subject).await?;
+        Ok(Response::new(pb::SignScriptResponse { script: Some(script::message(row)) }))
     }
 }

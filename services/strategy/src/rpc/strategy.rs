@@ -19,9 +19,7 @@ impl StrategyService for Rpc {
         let tenant = Identity::of(&request)?.tenant()?;
         let id = convert::id("strategy_id", &request.get_ref().strategy_id)?;
         let strategy = strategy::message(self.store.get_strategy(tenant, &id).await?)?;
-        Ok(Response::new(pb::GetStrategyResponse {
-            strategy: Some(strategy),
-        }))
+        Ok(Response::new(pb::GetStrategyResponse { strategy: Some(strategy) }))
     }
 
     async fn list_strategies(
@@ -36,10 +34,7 @@ impl StrategyService for Rpc {
         let page = page::page(message.page_size, &message.page_token, &filter)?;
         let (rows, next_page_token) = self.store.list_strategies(tenant, state, page, &filter).await?;
         let strategies = rows.into_iter().map(strategy::message).collect::<Result<_>>()?;
-        Ok(Response::new(pb::ListStrategiesResponse {
-            strategies,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListStrategiesResponse { strategies, next_page_token }))
     }
 
     async fn create_strategy(
@@ -50,13 +45,8 @@ impl StrategyService for Rpc {
         let message = request.into_inner();
         let id = convert::id("request_id", &message.request_id)?;
         let written = strategy::written(message.strategy)?;
-        let row = self
-            .store
-            .create_strategy(caller.tenant()?, &caller.subject, &id, &written)
-            .await?;
-        Ok(Response::new(pb::CreateStrategyResponse {
-            strategy: Some(strategy::message(row)?),
-        }))
+        let row = self.store.create_strategy(caller.tenant()?, &caller.subject, &id, &written).await?;
+        Ok(Response::new(pb::CreateStrategyResponse { strategy: Some(strategy::message(row)?) }))
     }
 
     async fn update_strategy(
@@ -69,9 +59,7 @@ impl StrategyService for Rpc {
         let written = strategy::written(message)?;
         let read = read(&caller, &written.strategy_id, revision)?;
         let row = self.store.update_strategy(&read, &written, &caller).await?;
-        Ok(Response::new(pb::UpdateStrategyResponse {
-            strategy: Some(strategy::message(row)?),
-        }))
+        Ok(Response::new(pb::UpdateStrategyResponse { strategy: Some(strategy::message(row)?) }))
     }
 
     async fn submit_strategy(
@@ -81,9 +69,7 @@ impl StrategyService for Rpc {
         let (caller, message) = (Identity::of(&request)?, request.get_ref());
         let read = read(caller, &message.strategy_id, message.revision)?;
         let row = self.store.submit_strategy(&read, caller).await?;
-        Ok(Response::new(pb::SubmitStrategyResponse {
-            strategy: Some(strategy::message(row)?),
-        }))
+        Ok(Response::new(pb::SubmitStrategyResponse { strategy: Some(strategy::message(row)?) }))
     }
 
     async fn judge_strategy(
@@ -93,13 +79,8 @@ impl StrategyService for Rpc {
         let (caller, message) = (Identity::of(&request)?, request.get_ref());
         let read = read(caller, &message.strategy_id, message.revision)?;
         let comment = strategy::comment(&message.comment)?;
-        let row = self
-            .store
-            .judge_strategy(&read, message.approve, comment, caller)
-            .await?;
-        Ok(Response::new(pb::JudgeStrategyResponse {
-            strategy: Some(strategy::message(row)?),
-        }))
+        let row = self.store.judge_strategy(&read, message.approve, comment, caller).await?;
+        Ok(Response::new(pb::JudgeStrategyResponse { strategy: Some(strategy::message(row)?) }))
     }
 
     async fn move_strategy(
@@ -110,17 +91,11 @@ impl StrategyService for Rpc {
         let read = read(caller, &message.strategy_id, message.revision)?;
         let step = strategy::step(message.state)?;
         let row = self.store.move_strategy(&read, step, caller).await?;
-        Ok(Response::new(pb::MoveStrategyResponse {
-            strategy: Some(strategy::message(row)?),
-        }))
+        Ok(Response::new(pb::MoveStrategyResponse { strategy: Some(strategy::message(row)?) }))
     }
 }
 
 fn read(caller: &Identity, strategy_id: &str, revision: i64) -> Result<Read> {
     let strategy_id = convert::id("strategy_id", strategy_id)?;
-    Ok(Read {
-        tenant: caller.tenant()?.to_owned(),
-        strategy_id,
-        revision,
-    })
+    Ok(Read { tenant: caller.tenant()?.to_owned(), strategy_id, revision })
 }

@@ -22,21 +22,15 @@ impl Store {
     pub async fn create_experiment(&self, row: experiment::Model) -> Result<experiment::Model> {
         let tx = self.db.begin().await?;
         let of_tenant = experiment::Entity::find().filter(experiment::Column::Tenant.eq(&row.tenant));
-        let again = of_tenant
-            .filter(experiment::Column::RequestId.eq(&row.request_id))
-            .one(&*tx)
-            .await?;
+        let again = of_tenant.filter(experiment::Column::RequestId.eq(&row.request_id)).one(&*tx).await?;
         if let Some(found) = again {
             return Ok(found);
         }
-        let inserted = experiment::Entity::insert(row.clone().into_active_model())
-            .exec_without_returning(&*tx)
-            .await;
+        let inserted = experiment::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await;
         match inserted {
-            Err(error) if is_unique_violation(&error) => Err(Error::AlreadyExists {
-                what: "experiment",
-                field: "experiment_id",
-            }),
+            Err(error) if is_unique_violation(&error) => {
+                Err(Error::AlreadyExists { what: "experiment", field: "experiment_id" })
+            }
             Err(error) => Err(error.into()),
             Ok(_) => tx.commit().await.map(|()| row),
         }
@@ -76,11 +70,7 @@ impl Store {
         }
         let accepted = fresh.len() as i32;
         write(tx, experiment, &customers, fresh).await?;
-        Ok(ImportAssignmentsResponse {
-            accepted,
-            duplicates,
-            faults,
-        })
+        Ok(ImportAssignmentsResponse { accepted, duplicates, faults })
     }
 }
 
@@ -94,10 +84,7 @@ pub fn with_faults(answer: ImportAssignmentsResponse, mut faults: Vec<Assignment
 async fn assigned(tx: &Tx, tenant: &str, experiment_id: &str, ids: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let of_tenant = assignment::Entity::find().filter(assignment::Column::Tenant.eq(tenant));
     let of_customers = of_tenant.filter(assignment::Column::CustomerId.is_in(ids.iter().copied()));
-    let rows = of_customers
-        .filter(assignment::Column::ExperimentId.eq(experiment_id))
-        .all(&**tx)
-        .await?;
+    let rows = of_customers.filter(assignment::Column::ExperimentId.eq(experiment_id)).all(&**tx).await?;
     Ok(rows.into_iter().map(|row| row.customer_id).collect())
 }
 
@@ -109,12 +96,7 @@ async fn write(
 ) -> Result<()> {
     let row = |row: &assignment::Model| {
         let customer = customers.get(row.customer_id.as_str())?;
-        Some(change::row(
-            customer,
-            ChangeKind::Assignment,
-            change::assigned(row, experiment),
-            None,
-        ))
+        Some(change::row(customer, ChangeKind::Assignment, change::assigned(row, experiment), None))
     };
     let changes = rows.iter().filter_map(row).collect();
     insert(&tx, rows).await?;

@@ -130,13 +130,7 @@ pub(crate) struct Writes {
 impl Tenant {
     pub(crate) fn new(tenant: &str, epoch: i64, time: TenantTime, key: &MasterKey) -> Tenant {
         let now = time.now();
-        Tenant {
-            epoch,
-            key: key.tenant(tenant),
-            now,
-            today: time.day(now),
-            time,
-        }
+        Tenant { epoch, key: key.tenant(tenant), now, today: time.day(now), time }
     }
 
     fn minute_of_day(&self) -> u32 {
@@ -194,9 +188,7 @@ impl Batch {
 
     fn stale(&self, job: &Job) -> bool {
         let most = TimeDelta::milliseconds(explain::max_staleness(job.published.map.policy()));
-        job.evaluated
-            .fresh_time
-            .is_none_or(|fresh| self.system_now - fresh > most)
+        job.evaluated.fresh_time.is_none_or(|fresh| self.system_now - fresh > most)
     }
 
     // A would-be pick on a full channel adds to what is full, and the function runs again: whether the customer is left
@@ -223,10 +215,7 @@ impl Batch {
 
     fn load(&self, job: &Job, channel: &pb::Channel) -> i64 {
         let day = self.tenants.get(&job.tenant).map_or(0, |tenant| tenant.today.0);
-        self.loads
-            .get(&(job.tenant.clone(), channel.channel_id.clone(), day))
-            .copied()
-            .unwrap_or(0)
+        self.loads.get(&(job.tenant.clone(), channel.channel_id.clone(), day)).copied().unwrap_or(0)
     }
 
     fn collect(
@@ -259,18 +248,11 @@ impl Batch {
         if row.exposed {
             let exposures = change::exposures(&row, map, &input, &output);
             let traceparent = Some(job.traceparent.clone());
-            self.writes
-                .feed
-                .push(change::row(customer, ChangeKind::Exposures, exposures, traceparent));
+            self.writes.feed.push(change::row(customer, ChangeKind::Exposures, exposures, traceparent));
         }
-        self.known
-            .insert((job.tenant.clone(), job.ask.request_id.clone()), row.clone());
+        self.known.insert((job.tenant.clone(), job.ask.request_id.clone()), row.clone());
         self.writes.decisions.push(row);
-        Ok(Outcome::Decided(Box::new(Decided {
-            decision_id,
-            input,
-            output,
-        })))
+        Ok(Outcome::Decided(Box::new(Decided { decision_id, input, output })))
     }
 
     fn reserve(&mut self, job: &Job, map: &CompiledMap, candidate: u32, decision_id: &str, expire_time: i64) {
@@ -280,11 +262,7 @@ impl Batch {
         let (strategy_id, day) = (strategy.strategy_id.clone(), tenant.today);
         let marketing = strategy.purpose() != pb::ContactPurpose::Service;
         let key = (job.tenant.clone(), job.ask.customer_id.clone());
-        let contact = Contact {
-            strategy_id: strategy_id.clone(),
-            marketing,
-            day,
-        };
+        let contact = Contact { strategy_id: strategy_id.clone(), marketing, day };
         self.contacts.entry(key).or_default().push(contact);
         let load_key = (job.tenant.clone(), plan.channel_id.clone(), day.0);
         if let Some(load) = self.loads.get_mut(&load_key) {
@@ -307,12 +285,7 @@ impl Batch {
 
 /// The rows of channel loads as they are written.
 pub(crate) fn loads(loads: BTreeMap<LoadKey, i64>) -> Vec<channel_load::Model> {
-    let row = |((tenant, channel_id, day), used)| channel_load::Model {
-        tenant,
-        channel_id,
-        day,
-        used,
-    };
+    let row = |((tenant, channel_id, day), used)| channel_load::Model { tenant, channel_id, day, used };
     loads.into_iter().map(row).collect()
 }
 
@@ -321,11 +294,7 @@ fn again(job: &Job, known: &decision::Model) -> Result<Outcome> {
         return Err(Error::invalid("request_id", "was used for another customer"));
     }
     let (_, input, output) = record::read(&known.payload)?;
-    Ok(Outcome::Decided(Box::new(Decided {
-        decision_id: known.decision_id.clone(),
-        input,
-        output,
-    })))
+    Ok(Outcome::Decided(Box::new(Decided { decision_id: known.decision_id.clone(), input, output })))
 }
 
 // A channel that the map does not use gets a number that no candidate has.
@@ -347,9 +316,5 @@ fn full_channels(output: &pb::DecisionOutput, map: &CompiledMap, full: impl Fn(&
             picks.entry(index).or_insert((channel, 0)).1 += 1;
         }
     }
-    picks
-        .into_iter()
-        .filter(|(_, (channel, count))| full(channel, *count))
-        .map(|(index, _)| index)
-        .collect()
+    picks.into_iter().filter(|(_, (channel, count))| full(channel, *count)).map(|(index, _)| index).collect()
 }

@@ -15,17 +15,10 @@ impl Store {
             tx.commit().await?;
             return Ok(row);
         };
-        if (channel::Model {
-            revision: found.revision,
-            ..row.clone()
-        }) == found
-        {
+        if (channel::Model { revision: found.revision, ..row.clone() }) == found {
             return Ok(found);
         }
-        let row = channel::Model {
-            revision: found.revision + 1,
-            ..row
-        };
+        let row = channel::Model { revision: found.revision + 1, ..row };
         upsert(&tx, vec![row.clone()]).await?;
         tx.commit().await?;
         Ok(row)

@@ -29,9 +29,7 @@ const SWEEP: u64 = 500;
 pub(crate) fn counting(system_now: DateTime<Utc>) -> Condition {
     let reserved = contact::Column::State.eq(RESERVED);
     let running = contact::Column::ExpireTime.gt(clock::micros(system_now));
-    Condition::any()
-        .add(contact::Column::State.eq(CONFIRMED))
-        .add(Condition::all().add(reserved).add(running))
+    Condition::any().add(contact::Column::State.eq(CONFIRMED)).add(Condition::all().add(reserved).add(running))
 }
 
 impl Store {
@@ -48,18 +46,10 @@ impl Store {
         let rows = ordered.limit(SWEEP).lock_exclusive().all(&*tx).await?;
         let mut loads = BTreeMap::new();
         for row in &rows {
-            *loads
-                .entry((row.tenant.clone(), row.channel_id.clone(), row.day))
-                .or_insert(0) -= 1;
+            *loads.entry((row.tenant.clone(), row.channel_id.clone(), row.day)).or_insert(0) -= 1;
         }
         let count = rows.len();
-        upsert(
-            &tx,
-            rows.into_iter()
-                .map(|row| contact::Model { state: FREED, ..row })
-                .collect(),
-        )
-        .await?;
+        upsert(&tx, rows.into_iter().map(|row| contact::Model { state: FREED, ..row }).collect()).await?;
         for ((tenant, channel_id, day), change) in loads {
             change_load(&tx, &tenant, &channel_id, day, change).await?;
         }

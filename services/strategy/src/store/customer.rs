@@ -44,10 +44,7 @@ pub async fn apply(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<()> {
         match (&change.change, &change.header) {
             (Some(Change::Tenant(message)), _) => tenant::put_tenant(tx, message).await?,
             (Some(Change::Standing(standing)), Some(header)) => {
-                customers.insert(
-                    (header.tenant_id.clone(), header.customer_id.clone()),
-                    row(header, standing),
-                );
+                customers.insert((header.tenant_id.clone(), header.customer_id.clone()), row(header, standing));
             }
             _ => (),
         }
@@ -62,11 +59,7 @@ pub async fn apply(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<()> {
 pub(crate) async fn lock_customers(tx: &Tx, tenant: &str, ids: BTreeSet<&str>) -> Result<Vec<customer::Model>> {
     let of_tenant = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
     let named = of_tenant.filter(customer::Column::CustomerId.is_in(ids));
-    Ok(named
-        .order_by_asc(customer::Column::CustomerId)
-        .lock_exclusive()
-        .all(&**tx)
-        .await?)
+    Ok(named.order_by_asc(customer::Column::CustomerId).lock_exclusive().all(&**tx).await?)
 }
 
 /// Reads customers.
@@ -76,10 +69,7 @@ pub(crate) async fn customers<C: ConnectionTrait>(
     ids: BTreeSet<&str>,
 ) -> Result<HashMap<String, customer::Model>> {
     let of_tenant = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
-    let rows = of_tenant
-        .filter(customer::Column::CustomerId.is_in(ids))
-        .all(db)
-        .await?;
+    let rows = of_tenant.filter(customer::Column::CustomerId.is_in(ids)).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.customer_id.clone(), row)).collect())
 }
 
@@ -121,10 +111,7 @@ fn row(header: &Header, standing: &Standing) -> customer::Model {
 
 fn remembered(memory: &Memory, key: &(String, String)) -> Option<String> {
     let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-    memory
-        .get(key)
-        .filter(|(since, _)| since.elapsed() < FRESH)
-        .map(|(_, path)| path.clone())
+    memory.get(key).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, path)| path.clone())
 }
 
 fn remember(memory: &Memory, key: (String, String), path: String) {

@@ -55,22 +55,14 @@ impl Store {
 impl Deciding {
     /// Decides in `db`: holdouts are drawn under `key`, contacts stay reserved for `reservation`.
     pub fn new(db: Database, key: MasterKey, reservation: TimeDelta) -> Deciding {
-        Deciding {
-            db,
-            key,
-            ids: Arc::default(),
-            reservation,
-        }
+        Deciding { db, key, ids: Arc::default(), reservation }
     }
 
     /// Decides all jobs in one transaction, each seeing what the ones before it reserved.
     pub async fn decide_batch(&self, jobs: &[Arc<Job>]) -> Result<Vec<Result<Outcome>>> {
         let tx = self.db.begin().await?;
         let mut batch = self.read(&tx, jobs).await?;
-        let answers = jobs
-            .iter()
-            .map(|job| batch.decide(job, &self.ids, self.reservation))
-            .collect();
+        let answers = jobs.iter().map(|job| batch.decide(job, &self.ids, self.reservation)).collect();
         if !batch.writes.decisions.is_empty() {
             write(&tx, batch.writes).await?;
             tx.commit().await?;
@@ -94,29 +86,17 @@ impl Deciding {
         };
         for (tenant, ids) in ids {
             let rows = lock_customers(tx, tenant, ids.clone()).await?;
-            batch
-                .customers
-                .extend(rows.into_iter().map(|row| (customer_key(&row), row)));
+            batch.customers.extend(rows.into_iter().map(|row| (customer_key(&row), row)));
             let Some(today) = batch.tenants.get(tenant).map(|tenant| tenant.today) else {
                 continue;
             };
-            let of_tenant: Vec<&Job> = jobs
-                .iter()
-                .map(Arc::as_ref)
-                .filter(|job| job.tenant == tenant)
-                .collect();
+            let of_tenant: Vec<&Job> = jobs.iter().map(Arc::as_ref).filter(|job| job.tenant == tenant).collect();
             batch.known.extend(read_known(tx, tenant, &of_tenant).await?);
-            let first = of_tenant
-                .iter()
-                .map(|job| input::first_day(&job.published.map, today))
-                .min()
-                .unwrap_or(today);
+            let first = of_tenant.iter().map(|job| input::first_day(&job.published.map, today)).min().unwrap_or(today);
             for (key, contact) in read_contacts(tx, tenant, ids, first, system_now).await? {
                 batch.contacts.entry(key).or_default().push(contact);
             }
-            batch
-                .loads
-                .extend(lock_loads(tx, tenant, limited(&of_tenant), today).await?);
+            batch.loads.extend(lock_loads(tx, tenant, limited(&of_tenant), today).await?);
         }
         Ok(batch)
     }
@@ -148,14 +128,8 @@ fn customer_key(row: &customer::Model) -> CustomerKey {
 async fn read_known(tx: &Tx, tenant: &str, jobs: &[&Job]) -> Result<Vec<((String, String), decision::Model)>> {
     let of_tenant = decision::Entity::find().filter(decision::Column::Tenant.eq(tenant));
     let requests = jobs.iter().map(|job| job.ask.request_id.as_str());
-    let rows = of_tenant
-        .filter(decision::Column::RequestId.is_in(requests))
-        .all(&**tx)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.tenant.clone(), row.request_id.clone()), row))
-        .collect())
+    let rows = of_tenant.filter(decision::Column::RequestId.is_in(requests)).all(&**tx).await?;
+    Ok(rows.into_iter().map(|row| ((row.tenant.clone(), row.request_id.clone()), row)).collect())
 }
 
 async fn read_contacts(
@@ -167,16 +141,10 @@ async fn read_contacts(
 ) -> Result<Vec<(CustomerKey, Contact)>> {
     let of_tenant = contact::Entity::find().filter(contact::Column::Tenant.eq(tenant));
     let of_customers = of_tenant.filter(contact::Column::CustomerId.is_in(ids));
-    let in_window = of_customers
-        .filter(contact::Column::Day.gte(first.0))
-        .filter(counting(system_now));
+    let in_window = of_customers.filter(contact::Column::Day.gte(first.0)).filter(counting(system_now));
     let rows = in_window.all(&**tx).await?;
     let contact = |row: contact::Model| {
-        let contact = Contact {
-            strategy_id: row.strategy_id,
-            marketing: row.marketing,
-            day: Day(row.day),
-        };
+        let contact = Contact { strategy_id: row.strategy_id, marketing: row.marketing, day: Day(row.day) };
         ((row.tenant, row.customer_id), contact)
     };
     Ok(rows.into_iter().map(contact).collect())
@@ -185,10 +153,7 @@ async fn read_contacts(
 // The channels of the jobs' maps whose capacity is limited.
 fn limited(jobs: &[&Job]) -> BTreeSet<String> {
     let channels = jobs.iter().flat_map(|job| &job.published.map.content().channels);
-    channels
-        .filter(|channel| channel.daily_capacity > 0)
-        .map(|channel| channel.channel_id.clone())
-        .collect()
+    channels.filter(|channel| channel.daily_capacity > 0).map(|channel| channel.channel_id.clone()).collect()
 }
 
 // Locks the load of channels today; a day on which nothing was said yet begins with zero.
@@ -200,34 +165,20 @@ async fn lock_loads(tx: &Tx, tenant: &str, ids: BTreeSet<String>, today: Day) ->
     if rows.len() < ids.len() {
         let row = |id: &String| batch::loads(BTreeMap::from([((tenant.to_owned(), id.clone(), today.0), 0)]));
         let rows_of_today = ids.iter().flat_map(row).map(channel_load::Model::into_active_model);
-        let key = [
-            channel_load::Column::Tenant,
-            channel_load::Column::ChannelId,
-            channel_load::Column::Day,
-        ];
+        let key = [channel_load::Column::Tenant, channel_load::Column::ChannelId, channel_load::Column::Day];
         let nothing = OnConflict::columns(key).do_nothing().to_owned();
         let begin = channel_load::Entity::insert_many(rows_of_today).on_conflict(nothing);
         begin.exec_without_returning(&**tx).await?;
         rows = select_loads(tx, tenant, &ids, today).await?;
     }
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.tenant, row.channel_id, row.day), row.used))
-        .collect())
+    Ok(rows.into_iter().map(|row| ((row.tenant, row.channel_id, row.day), row.used)).collect())
 }
 
 async fn select_loads(tx: &Tx, tenant: &str, ids: &BTreeSet<String>, today: Day) -> Result<Vec<channel_load::Model>> {
-    let today = Condition::all()
-        .add(channel_load::Column::Tenant.eq(tenant))
-        .add(channel_load::Column::Day.eq(today.0));
-    let found = channel_load::Entity::find()
-        .filter(today)
-        .filter(channel_load::Column::ChannelId.is_in(ids));
-    Ok(found
-        .order_by_asc(channel_load::Column::ChannelId)
-        .lock_exclusive()
-        .all(&**tx)
-        .await?)
+    let today =
+        Condition::all().add(channel_load::Column::Tenant.eq(tenant)).add(channel_load::Column::Day.eq(today.0));
+    let found = channel_load::Entity::find().filter(today).filter(channel_load::Column::ChannelId.is_in(ids));
+    Ok(found.order_by_asc(channel_load::Column::ChannelId).lock_exclusive().all(&**tx).await?)
 }
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {

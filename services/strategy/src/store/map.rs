@@ -35,9 +35,7 @@ impl Store {
         let head = tenant::lock_tenant(&tx, tenant).await?;
         let content = map::assemble(parts(&tx, tenant, policy).await?, known)?;
         let version = map::version_text(&map::version(&content));
-        let newest = published_map::Entity::find_by_id((tenant.to_owned(), head.map_number))
-            .one(&*tx)
-            .await?;
+        let newest = published_map::Entity::find_by_id((tenant.to_owned(), head.map_number)).one(&*tx).await?;
         let row = match newest.filter(|newest| newest.version == version) {
             Some(newest) => newest,
             None => add(&tx, &head, version, content.encode_to_vec(), publisher).await?,
@@ -55,41 +53,20 @@ impl Store {
         if !version.is_empty() {
             found = found.filter(published_map::Column::Version.eq(version));
         }
-        let newest = found
-            .order_by_desc(published_map::Column::Number)
-            .one(self.db.read())
-            .await?;
+        let newest = found.order_by_desc(published_map::Column::Number).one(self.db.read()).await?;
         newest.ok_or(Error::NotFound { what: "map" })
     }
 }
 
 async fn parts(tx: &Tx, tenant: &str, policy: Policy) -> Result<Parts> {
     let strategies = strategy::Entity::find().filter(strategy::Column::Tenant.eq(tenant));
-    let strategies = strategies
-        .filter(strategy::Column::State.is_in([APPROVED, LIVE]))
-        .all(&**tx)
-        .await?;
-    let products = product::Entity::find()
-        .filter(product::Column::Tenant.eq(tenant))
-        .all(&**tx)
-        .await?;
-    let channels = channel::Entity::find()
-        .filter(channel::Column::Tenant.eq(tenant))
-        .all(&**tx)
-        .await?;
-    let scripts = script::Entity::find()
-        .filter(script::Column::Tenant.eq(tenant))
-        .all(&**tx)
-        .await?;
-    let objectives = objective::Entity::find()
-        .filter(objective::Column::Tenant.eq(tenant))
-        .all(&**tx)
-        .await?;
+    let strategies = strategies.filter(strategy::Column::State.is_in([APPROVED, LIVE])).all(&**tx).await?;
+    let products = product::Entity::find().filter(product::Column::Tenant.eq(tenant)).all(&**tx).await?;
+    let channels = channel::Entity::find().filter(channel::Column::Tenant.eq(tenant)).all(&**tx).await?;
+    let scripts = script::Entity::find().filter(script::Column::Tenant.eq(tenant)).all(&**tx).await?;
+    let objectives = objective::Entity::find().filter(objective::Column::Tenant.eq(tenant)).all(&**tx).await?;
     Ok(Parts {
-        strategies: strategies
-            .into_iter()
-            .map(convert::strategy::message)
-            .collect::<Result<_>>()?,
+        strategies: strategies.into_iter().map(convert::strategy::message).collect::<Result<_>>()?,
         products: products.into_iter().map(convert::product::message).collect(),
         channels: channels.into_iter().map(convert::channel::message).collect(),
         scripts: scripts.into_iter().map(convert::script::message).collect(),
@@ -113,9 +90,7 @@ async fn add(
         publisher: publisher.to_owned(),
         publish_time: clock::micros(clock::system_now()),
     };
-    published_map::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(&**tx)
-        .await?;
+    published_map::Entity::insert(row.clone().into_active_model()).exec_without_returning(&**tx).await?;
     Ok(row)
 }
 
@@ -127,9 +102,7 @@ async fn go_live(tx: &Tx, tenant: &str) -> Result<()> {
         .col_expr(strategy::Column::Stopped, Expr::value(false))
         .col_expr(strategy::Column::UpdateTime, Expr::value(now))
         .col_expr(strategy::Column::Revision, Expr::col(strategy::Column::Revision).add(1));
-    let approved = live
-        .filter(strategy::Column::Tenant.eq(tenant))
-        .filter(strategy::Column::State.eq(APPROVED));
+    let approved = live.filter(strategy::Column::Tenant.eq(tenant)).filter(strategy::Column::State.eq(APPROVED));
     approved.exec(&**tx).await?;
     Ok(())
 }

@@ -15,17 +15,10 @@ impl Store {
             tx.commit().await?;
             return Ok(row);
         };
-        if (objective::Model {
-            revision: found.revision,
-            ..row.clone()
-        }) == found
-        {
+        if (objective::Model { revision: found.revision, ..row.clone() }) == found {
             return Ok(found);
         }
-        let row = objective::Model {
-            revision: found.revision + 1,
-            ..row
-        };
+        let row = objective::Model { revision: found.revision + 1, ..row };
         upsert(&tx, vec![row.clone()]).await?;
         tx.commit().await?;
         Ok(row)
@@ -35,9 +28,7 @@ impl Store {
     pub async fn list_objectives(&self, tenant: &str, page: Page) -> Result<(Vec<objective::Model>, String)> {
         let of_tenant = objective::Entity::find().filter(objective::Column::Tenant.eq(tenant));
         let further = of_tenant.filter(objective::Column::ObjectiveId.gt(after(&page)?));
-        let ordered = further
-            .order_by_asc(objective::Column::ObjectiveId)
-            .limit(page.limit + 1);
+        let ordered = further.order_by_asc(objective::Column::ObjectiveId).limit(page.limit + 1);
         let mut rows = ordered.all(self.db.read()).await?;
         let token = next_page(&[tenant, "objective"], &mut rows, page.limit, |row| &row.objective_id);
         Ok((rows, token))

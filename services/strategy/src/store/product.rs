@@ -15,17 +15,10 @@ impl Store {
             tx.commit().await?;
             return Ok(row);
         };
-        if (product::Model {
-            revision: found.revision,
-            ..row.clone()
-        }) == found
-        {
+        if (product::Model { revision: found.revision, ..row.clone() }) == found {
             return Ok(found);
         }
-        let row = product::Model {
-            revision: found.revision + 1,
-            ..row
-        };
+        let row = product::Model { revision: found.revision + 1, ..row };
         upsert(&tx, vec![row.clone()]).await?;
         tx.commit().await?;
         Ok(row)

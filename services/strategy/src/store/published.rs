@@ -41,31 +41,18 @@ pub(crate) struct Maps {
 
 impl Maps {
     pub(crate) fn new(db: Database) -> Maps {
-        Maps {
-            db,
-            current: RwLock::default(),
-            versions: RwLock::default(),
-        }
+        Maps { db, current: RwLock::default(), versions: RwLock::default() }
     }
 
     pub(crate) fn forget(&self, tenant: &str) {
-        self.current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(tenant);
+        self.current.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 }
 
 impl Store {
     /// The map that holds for a tenant, as far as is known here. Errors: NoMap.
     pub async fn published(&self, tenant: &str) -> Result<Arc<Published>> {
-        let known = self
-            .maps
-            .current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(tenant)
-            .cloned();
+        let known = self.maps.current.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
@@ -83,13 +70,7 @@ impl Store {
     /// A version of a map, as a decision's input names it. Errors: NoMap.
     pub async fn map_version(&self, tenant: &str, version: &[u8]) -> Result<Arc<CompiledMap>> {
         let key = (tenant.to_owned(), record::hex(version));
-        if let Some(known) = self
-            .maps
-            .versions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-        {
+        if let Some(known) = self.maps.versions.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
         let row = self.get_map(tenant, &key.1).await.map_err(|_| Error::NoMap)?;
@@ -108,22 +89,14 @@ async fn read(db: &Database, tenant: &str) -> Result<Published> {
     let found = tenant::Entity::find_by_id(tenant).one(db.read()).await?;
     let found = found.filter(|row| row.map_number > 0).ok_or(Error::NoMap)?;
     let key = (tenant.to_owned(), found.map_number);
-    let row = published_map::Entity::find_by_id(key)
-        .one(db.read())
-        .await?
-        .ok_or(Error::NoMap)?;
+    let row = published_map::Entity::find_by_id(key).one(db.read()).await?.ok_or(Error::NoMap)?;
     let map = CompiledMap::new(&convert::map::content(&row.content)?);
     let of_tenant = strategy::Entity::find().filter(strategy::Column::Tenant.eq(tenant));
-    let stopped = of_tenant
-        .filter(strategy::Column::Stopped.eq(true))
-        .order_by_asc(strategy::Column::StrategyId);
+    let stopped = of_tenant.filter(strategy::Column::Stopped.eq(true)).order_by_asc(strategy::Column::StrategyId);
     let stopped = stopped.all(db.read()).await?;
     let strategies = &map.content().strategies;
-    let index = |row: &strategy::Model| {
-        strategies
-            .binary_search_by(|known| known.strategy_id.cmp(&row.strategy_id))
-            .ok()
-    };
+    let index =
+        |row: &strategy::Model| strategies.binary_search_by(|known| known.strategy_id.cmp(&row.strategy_id)).ok();
     Ok(Published {
         version: record::unhex(&row.version).unwrap_or_default(),
         epoch: found.epoch,

@@ -23,16 +23,11 @@ impl Store {
         let withheld = self.withheld(&decision, &told.strategy_id).await;
         let now = self.tenant_time(tenant).await?.now();
         let tx = self.db.begin().await?;
-        let customer = lock_customers(&tx, tenant, BTreeSet::from([decision.customer_id.as_str()]))
-            .await?
-            .pop();
+        let customer = lock_customers(&tx, tenant, BTreeSet::from([decision.customer_id.as_str()])).await?.pop();
         let customer = customer.ok_or(Error::NotFound { what: "decision" })?;
         caller.check_owner("decision_id", &customer.customer_id, &customer.owner_path)?;
         if withheld? {
-            return Err(Error::WrongState {
-                what: "pick",
-                state: "withheld".into(),
-            });
+            return Err(Error::WrongState { what: "pick", state: "withheld".into() });
         }
         let row = response::Model {
             tenant: tenant.to_owned(),
@@ -51,9 +46,7 @@ impl Store {
         let (_, input, output) = record::read(&decision.payload)?;
         let map = self.map_version(&decision.tenant, &input.map_version).await?;
         let exposures = record::exposures(&map, &input, &output);
-        let found = exposures
-            .into_iter()
-            .find(|exposure| exposure.strategy_id == strategy_id);
+        let found = exposures.into_iter().find(|exposure| exposure.strategy_id == strategy_id);
         let found = found.ok_or_else(|| Error::invalid("strategy_id", "is no pick of the decision"))?;
         Ok(found.universal_held || found.strategy_held)
     }
@@ -66,21 +59,14 @@ async fn write(tx: Tx, customer: &customer::Model, row: response::Model) -> Resu
     }
     settle(&tx, &row).await?;
     let change = change::response(&row);
-    response::Entity::insert(row.into_active_model())
-        .exec_without_returning(&*tx)
-        .await?;
+    response::Entity::insert(row.into_active_model()).exec_without_returning(&*tx).await?;
     feed::publish(&tx, vec![change::row(customer, ChangeKind::Response, change, None)]).await?;
     tx.commit().await
 }
 
 // A contact that was freed and turns out to have been made counts again; one that was confirmed stays so.
 async fn settle(tx: &Tx, row: &response::Model) -> Result<()> {
-    let key = (
-        row.tenant.clone(),
-        row.customer_id.clone(),
-        row.decision_id.clone(),
-        row.strategy_id.clone(),
-    );
+    let key = (row.tenant.clone(), row.customer_id.clone(), row.decision_id.clone(), row.strategy_id.clone());
     let Some(found) = contact::Entity::find_by_id(key).lock_exclusive().one(&**tx).await? else {
         return Ok(());
     };

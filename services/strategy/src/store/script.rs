@@ -18,10 +18,7 @@ impl Store {
         if found.text == row.text && found.channel_id == row.channel_id {
             return Ok(found);
         }
-        let row = script::Model {
-            revision: found.revision + 1,
-            ..row
-        };
+        let row = script::Model { revision: found.revision + 1, ..row };
         upsert(&tx, vec![row.clone()]).await?;
         tx.commit().await?;
         Ok(row)
@@ -46,10 +43,7 @@ impl Store {
             return Err(Error::OwnWork { what: "script" });
         }
         // The revision is the version of the words: a signature does not change them.
-        let row = script::Model {
-            signer: signer.to_owned(),
-            ..found
-        };
+        let row = script::Model { signer: signer.to_owned(), ..found };
         upsert(&tx, vec![row.clone()]).await?;
         tx.commit().await?;
         Ok(row)

@@ -63,22 +63,15 @@ impl Store {
     ) -> Result<strategy::Model> {
         let tx = self.db.begin().await?;
         let of_tenant = strategy::Entity::find().filter(strategy::Column::Tenant.eq(tenant));
-        if let Some(found) = of_tenant
-            .filter(strategy::Column::RequestId.eq(request_id))
-            .one(&*tx)
-            .await?
-        {
+        if let Some(found) = of_tenant.filter(strategy::Column::RequestId.eq(request_id)).one(&*tx).await? {
             return Ok(found);
         }
         let row = draft(tenant, maker, request_id, body);
-        let inserted = strategy::Entity::insert(row.clone().into_active_model())
-            .exec_without_returning(&*tx)
-            .await;
+        let inserted = strategy::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await;
         match inserted {
-            Err(error) if is_unique_violation(&error) => Err(Error::AlreadyExists {
-                what: "strategy",
-                field: "strategy_id",
-            }),
+            Err(error) if is_unique_violation(&error) => {
+                Err(Error::AlreadyExists { what: "strategy", field: "strategy_id" })
+            }
             Err(error) => Err(error.into()),
             Ok(_) => tx.commit().await.map(|()| row),
         }
@@ -118,15 +111,7 @@ impl Store {
             return Err(Error::OwnWork { what: "strategy" });
         }
         let checker = if approve { caller.subject.clone() } else { String::new() };
-        save(
-            tx,
-            strategy::Model {
-                checker,
-                comment,
-                ..found
-            },
-        )
-        .await
+        save(tx, strategy::Model { checker, comment, ..found }).await
     }
 
     /// Stops a strategy for now or for good, or lets it go on; the published map obeys at once. Errors: NotFound,
@@ -150,21 +135,13 @@ impl Store {
         let found = strategy::Entity::find_by_id(key).lock_exclusive().one(&*tx).await?;
         let found = found.ok_or(Error::NotFound { what: "strategy" })?;
         if caller.kind == Kind::User && !within(&found.owner_path, &caller.org_path) {
-            return Err(Error::OutOfScope {
-                field: "strategy_id".into(),
-            });
+            return Err(Error::OutOfScope { field: "strategy_id".into() });
         }
         if found.revision != read.revision {
             return Err(Error::StaleRevision { what: "strategy" });
         }
         let state = lifecycle::next(StrategyState::try_from(found.state).unwrap_or_default(), step)?;
-        Ok((
-            tx,
-            strategy::Model {
-                state: state as i32,
-                ..found
-            },
-        ))
+        Ok((tx, strategy::Model { state: state as i32, ..found }))
     }
 }
 
@@ -187,11 +164,7 @@ fn draft(tenant: &str, maker: &str, request_id: &str, body: &Strategy) -> strate
 
 async fn save(tx: Tx, row: strategy::Model) -> Result<strategy::Model> {
     let update_time = clock::micros(clock::system_now());
-    let row = strategy::Model {
-        revision: row.revision + 1,
-        update_time,
-        ..row
-    };
+    let row = strategy::Model { revision: row.revision + 1, update_time, ..row };
     upsert(&tx, vec![row.clone()]).await?;
     tx.commit().await?;
     Ok(row)

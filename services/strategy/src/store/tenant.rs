@@ -23,28 +23,16 @@ impl Store {
 
 /// Takes in a tenant's clock, as the feed tells it. Its map stays.
 pub(crate) async fn put_tenant(tx: &Tx, message: &profile::Tenant) -> Result<()> {
-    let clock = [
-        tenant::Column::TimeZone,
-        tenant::Column::ClockKind,
-        tenant::Column::ClockMicros,
-    ];
-    let replace = OnConflict::column(tenant::Column::Tenant)
-        .update_columns(clock)
-        .to_owned();
+    let clock = [tenant::Column::TimeZone, tenant::Column::ClockKind, tenant::Column::ClockMicros];
+    let replace = OnConflict::column(tenant::Column::Tenant).update_columns(clock).to_owned();
     let row = convert::tenant::row(message)?.into_active_model();
-    tenant::Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(&**tx)
-        .await?;
+    tenant::Entity::insert(row).on_conflict(replace).exec_without_returning(&**tx).await?;
     Ok(())
 }
 
 /// Reads tenants by their ids.
 pub(crate) async fn tenants<C: ConnectionTrait>(db: &C, ids: BTreeSet<&str>) -> Result<HashMap<String, tenant::Model>> {
-    let rows = tenant::Entity::find()
-        .filter(tenant::Column::Tenant.is_in(ids))
-        .all(db)
-        .await?;
+    let rows = tenant::Entity::find().filter(tenant::Column::Tenant.is_in(ids)).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.tenant.clone(), row)).collect())
 }
 
@@ -54,21 +42,13 @@ pub(crate) async fn lock_tenant(tx: &Tx, tenant: &str) -> Result<tenant::Model> 
     let row = unknown(tenant);
     let insert = tenant::Entity::insert(row.clone().into_active_model()).on_conflict(nothing);
     insert.exec_without_returning(&**tx).await?;
-    Ok(tenant::Entity::find_by_id(tenant)
-        .lock_exclusive()
-        .one(&**tx)
-        .await?
-        .unwrap_or(row))
+    Ok(tenant::Entity::find_by_id(tenant).lock_exclusive().one(&**tx).await?.unwrap_or(row))
 }
 
 /// Notes that another map of a tenant holds.
 pub(crate) async fn set_map(tx: &Tx, row: tenant::Model, number: i64) -> Result<()> {
     let epoch = row.epoch + 1;
-    let changed = tenant::ActiveModel {
-        map_number: Set(number),
-        epoch: Set(epoch),
-        ..row.into_active_model()
-    };
+    let changed = tenant::ActiveModel { map_number: Set(number), epoch: Set(epoch), ..row.into_active_model() };
     tenant::Entity::update(changed).exec(&**tx).await?;
     Ok(())
 }

@@ -32,21 +32,15 @@ impl Store {
         let store = || self.clone();
         if wanted(ChangeKind::Exposures) {
             let store = store();
-            parts.push(feed::pages(Key::default(), move |after| {
-                exposures(store.clone(), after)
-            }));
+            parts.push(feed::pages(Key::default(), move |after| exposures(store.clone(), after)));
         }
         if wanted(ChangeKind::Response) {
             let store = store();
-            parts.push(feed::pages(Key::default(), move |after| {
-                responses(store.clone(), after)
-            }));
+            parts.push(feed::pages(Key::default(), move |after| responses(store.clone(), after)));
         }
         if wanted(ChangeKind::Assignment) {
             let store = store();
-            parts.push(feed::pages(Key::default(), move |after| {
-                assignments(store.clone(), after)
-            }));
+            parts.push(feed::pages(Key::default(), move |after| assignments(store.clone(), after)));
         }
         futures::stream::iter(parts).flatten().boxed()
     }
@@ -61,9 +55,7 @@ async fn exposures(store: Store, after: Key) -> Result<Page> {
         .order_by_asc(Column::CustomerId)
         .order_by_asc(Column::DecisionId);
     let rows = ordered.limit(PAGE).all(store.db.read()).await?;
-    let next = rows
-        .last()
-        .map(|row| (row.tenant.clone(), row.customer_id.clone(), row.decision_id.clone()));
+    let next = rows.last().map(|row| (row.tenant.clone(), row.customer_id.clone(), row.decision_id.clone()));
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
         let (_, input, output) = record::read(&row.payload)?;
@@ -77,14 +69,9 @@ async fn exposures(store: Store, after: Key) -> Result<Page> {
 async fn responses(store: Store, after: Key) -> Result<Page> {
     use response::{Column, Entity};
     let found = Entity::find().filter(further([Column::Tenant, Column::CustomerId, Column::RequestId], after));
-    let ordered = found
-        .order_by_asc(Column::Tenant)
-        .order_by_asc(Column::CustomerId)
-        .order_by_asc(Column::RequestId);
+    let ordered = found.order_by_asc(Column::Tenant).order_by_asc(Column::CustomerId).order_by_asc(Column::RequestId);
     let rows = ordered.limit(PAGE).all(store.db.read()).await?;
-    let next = rows
-        .last()
-        .map(|row| (row.tenant.clone(), row.customer_id.clone(), row.request_id.clone()));
+    let next = rows.last().map(|row| (row.tenant.clone(), row.customer_id.clone(), row.request_id.clone()));
     let change = |row: response::Model| {
         let change = change::response(&row);
         (row.tenant, row.customer_id, change, row.respond_time)
@@ -94,18 +81,11 @@ async fn responses(store: Store, after: Key) -> Result<Page> {
 
 async fn assignments(store: Store, after: Key) -> Result<Page> {
     use assignment::{Column, Entity};
-    let found = Entity::find().filter(further(
-        [Column::Tenant, Column::CustomerId, Column::ExperimentId],
-        after,
-    ));
-    let ordered = found
-        .order_by_asc(Column::Tenant)
-        .order_by_asc(Column::CustomerId)
-        .order_by_asc(Column::ExperimentId);
+    let found = Entity::find().filter(further([Column::Tenant, Column::CustomerId, Column::ExperimentId], after));
+    let ordered =
+        found.order_by_asc(Column::Tenant).order_by_asc(Column::CustomerId).order_by_asc(Column::ExperimentId);
     let rows = ordered.limit(PAGE).all(store.db.read()).await?;
-    let next = rows
-        .last()
-        .map(|row| (row.tenant.clone(), row.customer_id.clone(), row.experiment_id.clone()));
+    let next = rows.last().map(|row| (row.tenant.clone(), row.customer_id.clone(), row.experiment_id.clone()));
     let mut experiments = HashMap::new();
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
@@ -129,10 +109,7 @@ impl Store {
         }
         let mut customers: HashMap<String, HashMap<String, customer_row::Model>> = HashMap::new();
         for (tenant, ids) in ids {
-            customers.insert(
-                tenant.to_owned(),
-                customer::customers(self.db.read(), tenant, ids).await?,
-            );
+            customers.insert(tenant.to_owned(), customer::customers(self.db.read(), tenant, ids).await?);
         }
         let message = |(tenant, customer_id, change, time): (String, String, Change, i64)| {
             let customer = customers.get(&tenant)?.get(&customer_id)?;
@@ -144,11 +121,5 @@ impl Store {
 
 fn further<C: sea_orm::ColumnTrait>(columns: [C; 3], after: Key) -> sea_orm::Condition {
     let values = [after.0, after.1, after.2];
-    beyond(
-        columns
-            .into_iter()
-            .zip(values)
-            .map(|(column, value)| (column, value.into(), Order::Asc))
-            .collect(),
-    )
+    beyond(columns.into_iter().zip(values).map(|(column, value)| (column, value.into(), Order::Asc)).collect())
 }

@@ -53,12 +53,7 @@ impl Bank {
         publish(&db, content).await;
         let published = store.published(TENANT).await.unwrap();
         let deciding = Deciding::new(db.clone(), MasterKey::new(KEY), TimeDelta::minutes(60));
-        Bank {
-            db,
-            store,
-            deciding,
-            published,
-        }
+        Bank { db, store, deciding, published }
     }
 
     /// Another replica of the service on the same database.
@@ -80,24 +75,13 @@ impl Bank {
 /// A decision to be made by a map for a member of "m" of whom everything is known.
 pub fn job(published: Arc<Published>, request_id: &str, customer_id: &str) -> Arc<Job> {
     let (request_id, customer_id) = (request_id.into(), customer_id.into());
-    let ask = Ask {
-        request_id,
-        customer_id,
-        max_picks: 1,
-        ..Default::default()
-    };
+    let ask = Ask { request_id, customer_id, max_picks: 1, ..Default::default() };
     let evaluated = Evaluated {
         values: Vec::new(),
         memberships: vec!["m".into(), "other".into()],
         fresh_time: Some(clock::system_now() + TimeDelta::hours(1)),
     };
-    Arc::new(Job {
-        tenant: TENANT.into(),
-        ask,
-        evaluated,
-        published,
-        traceparent: String::new(),
-    })
+    Arc::new(Job { tenant: TENANT.into(), ask, evaluated, published, traceparent: String::new() })
 }
 
 fn store(db: Database) -> Store {
@@ -106,25 +90,14 @@ fn store(db: Database) -> Store {
 
 /// Two strategies on app and sms, marketing, worth 10 and 8: policy cap, and the capacity of app (0 = none).
 pub fn content(cap: i32, capacity: i64) -> pb::MapContent {
-    let channel = |id: &str, daily_capacity: i64| pb::Channel {
-        channel_id: id.into(),
-        daily_capacity,
-        ..Default::default()
-    };
+    let channel =
+        |id: &str, daily_capacity: i64| pb::Channel { channel_id: id.into(), daily_capacity, ..Default::default() };
     pb::MapContent {
         strategies: vec![strategy("s_one", 100), strategy("s_two", 80)],
-        products: vec![pb::Product {
-            product_id: "deposit".into(),
-            risk_level: 1,
-            ..Default::default()
-        }],
+        products: vec![pb::Product { product_id: "deposit".into(), risk_level: 1, ..Default::default() }],
         channels: vec![channel("app", capacity), channel("sms", 0)],
         scripts: vec![script("on_app", "app"), script("on_sms", "sms")],
-        policy: Some(pb::Policy {
-            cap,
-            cap_window_days: 30,
-            ..Default::default()
-        }),
+        policy: Some(pb::Policy { cap, cap_window_days: 30, ..Default::default() }),
         memberships: vec!["m".into()],
         ..Default::default()
     }
@@ -153,11 +126,7 @@ pub fn wide(strategies: usize, features: usize) -> pb::MapContent {
 
 /// Numbers as values.
 pub fn numbers(count: usize) -> Vec<Value> {
-    (0..count)
-        .map(|n| Value {
-            kind: Some(value::Kind::Number(n as f64 * 12.34)),
-        })
-        .collect()
+    (0..count).map(|n| Value { kind: Some(value::Kind::Number(n as f64 * 12.34)) }).collect()
 }
 
 /// A strategy for the members of "m", marketing on app and sms, at a tenth of its fixed value.
@@ -168,81 +137,40 @@ pub fn strategy(id: &str, fixed_minor: i64) -> pb::Strategy {
         owner_path: "/".into(),
         objective_id: "scale".into(),
         purpose: pb::ContactPurpose::Marketing as i32,
-        audience: Some(pb::Audience {
-            any_of: vec!["m".into()],
-            none_of: Vec::new(),
-        }),
-        scenario: Some(pb::Scenario {
-            kind: Some(Kind::Lifecycle(pb::LifecycleScenario {})),
-        }),
+        audience: Some(pb::Audience { any_of: vec!["m".into()], none_of: Vec::new() }),
+        scenario: Some(pb::Scenario { kind: Some(Kind::Lifecycle(pb::LifecycleScenario {})) }),
         product_id: "deposit".into(),
         channels: vec![plan("app"), plan("sms")],
-        value: Some(pb::ExpectedValue {
-            propensity: 0.1,
-            fixed_minor,
-            ..Default::default()
-        }),
+        value: Some(pb::ExpectedValue { propensity: 0.1, fixed_minor, ..Default::default() }),
         ..Default::default()
     }
 }
 
 fn plan(channel: &str) -> pb::ChannelPlan {
-    pb::ChannelPlan {
-        channel_id: channel.into(),
-        script_id: format!("on_{channel}"),
-    }
+    pb::ChannelPlan { channel_id: channel.into(), script_id: format!("on_{channel}") }
 }
 
 fn script(id: &str, channel: &str) -> pb::Script {
-    pb::Script {
-        script_id: id.into(),
-        channel_id: channel.into(),
-        text: "Hello".into(),
-        ..Default::default()
-    }
+    pb::Script { script_id: id.into(), channel_id: channel.into(), text: "Hello".into(), ..Default::default() }
 }
 
 /// Puts jobs into another order, the same for the same seed.
 pub fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     for index in (1..items.len()).rev() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         items.swap(index, (state >> 33) as usize % (index + 1));
     }
 }
 
 /// Lets the feed tell of the tenant and of customers, all under /hq and with consent to everything.
 pub async fn fill(db: &Database, customers: &[&str]) {
-    let at = prost_types::Timestamp {
-        seconds: i64::from(DAY) * 86_400 + 7_200,
-        nanos: 0,
-    };
-    let clock = profile::BusinessClock {
-        source: Some(Source::FixedTime(at)),
-    };
-    let tenant = profile::Tenant {
-        tenant_id: TENANT.into(),
-        clock: Some(clock),
-        ..Default::default()
-    };
-    let consent = ConsentState {
-        purpose: Purpose::Marketing as i32,
-        allowed: true,
-        ..Default::default()
-    };
-    let standing = Standing {
-        consents: vec![consent],
-        ..Default::default()
-    };
-    let mut batch = vec![response(
-        Header {
-            tenant_id: TENANT.into(),
-            ..Default::default()
-        },
-        Change::Tenant(tenant),
-    )];
+    let at = prost_types::Timestamp { seconds: i64::from(DAY) * 86_400 + 7_200, nanos: 0 };
+    let clock = profile::BusinessClock { source: Some(Source::FixedTime(at)) };
+    let tenant = profile::Tenant { tenant_id: TENANT.into(), clock: Some(clock), ..Default::default() };
+    let consent = ConsentState { purpose: Purpose::Marketing as i32, allowed: true, ..Default::default() };
+    let standing = Standing { consents: vec![consent], ..Default::default() };
+    let mut batch = vec![response(Header { tenant_id: TENANT.into(), ..Default::default() }, Change::Tenant(tenant))];
     for id in customers {
         batch.push(response(header(id), Change::Standing(standing.clone())));
     }
@@ -262,13 +190,8 @@ fn header(id: &str) -> Header {
 }
 
 fn response(header: Header, change: Change) -> WatchProfilesResponse {
-    let change = ProfileChange {
-        header: Some(header),
-        change: Some(change),
-    };
-    WatchProfilesResponse {
-        item: Some(Item::Change(change)),
-    }
+    let change = ProfileChange { header: Some(header), change: Some(change) };
+    WatchProfilesResponse { item: Some(Item::Change(change)) }
 }
 
 // Publishes a content as it is, without the strategies it came from.
@@ -283,10 +206,7 @@ async fn publish(db: &Database, content: &pb::MapContent) {
         publisher: "boss".into(),
         publish_time: 0,
     };
-    published_map::Entity::insert(published.into_active_model())
-        .exec_without_returning(&*tx)
-        .await
-        .unwrap();
+    published_map::Entity::insert(published.into_active_model()).exec_without_returning(&*tx).await.unwrap();
     let moved = tenant::ActiveModel {
         map_number: Set(row.map_number + 1),
         epoch: Set(row.epoch + 1),

@@ -24,48 +24,29 @@ pub(super) fn customers(tables: &Tables, faults: &mut Faults) -> Vec<Sourced<pb:
     let mut opened: BTreeMap<u32, Day> = BTreeMap::new();
     for disposition in dispositions() {
         let day = tables.accounts[&disposition.account].opened;
-        opened
-            .entry(disposition.client)
-            .and_modify(|first| *first = day.min(*first))
-            .or_insert(day);
+        opened.entry(disposition.client).and_modify(|first| *first = day.min(*first)).or_insert(day);
     }
     let mut customers = Vec::new();
     for (id, client) in &tables.clients {
         let district = tables.districts.get(&client.district);
         if district.is_none() {
-            faults.add(
-                FILE,
-                client.line,
-                "district_id is not among the districts; taken in without one",
-            );
+            faults.add(FILE, client.line, "district_id is not among the districts; taken in without one");
         }
         let mut item = customer(*id, client, district, disponents.contains(id));
         item.open_day = opened.get(id).map(Day::to_string).unwrap_or_default();
-        customers.push(Sourced {
-            item,
-            file: FILE,
-            line: client.line,
-        });
+        customers.push(Sourced { item, file: FILE, line: client.line });
     }
     customers
 }
 
 fn customer(id: u32, client: &Client, district: Option<&District>, disponent: bool) -> pb::Customer {
     let text = |text: &str| value::Kind::Text(text.to_owned());
-    let mut attributes = vec![
-        ("gender", text(client.gender)),
-        ("disponent", value::Kind::Flag(disponent)),
-    ];
+    let mut attributes = vec![("gender", text(client.gender)), ("disponent", value::Kind::Flag(disponent))];
     let mut owner_path = "/hq".to_owned();
     if let Some(district) = district {
         attributes.push(("region", text(&district.region)));
         attributes.push(("district", text(&district.name)));
-        attributes.extend(
-            district
-                .figures
-                .iter()
-                .map(|(name, figure)| (*name, value::Kind::Number(*figure))),
-        );
+        attributes.extend(district.figures.iter().map(|(name, figure)| (*name, value::Kind::Number(*figure))));
         owner_path = format!("/hq/{}/{}", slug(&district.region), slug(&district.name));
     }
     let named = |(name, kind): (&str, _)| (name.to_owned(), Value { kind: Some(kind) });
@@ -73,10 +54,7 @@ fn customer(id: u32, client: &Client, district: Option<&District>, disponent: bo
         customer_id: customer_id(id),
         r#type: pb::CustomerType::Retail.into(),
         owner_path,
-        person: Some(pb::Person {
-            birth_day: client.birth_day.to_string(),
-            ..Default::default()
-        }),
+        person: Some(pb::Person { birth_day: client.birth_day.to_string(), ..Default::default() }),
         attributes: attributes.into_iter().map(named).collect(),
         ..Default::default()
     }

@@ -14,18 +14,8 @@ use crate::failure::Result;
 use crate::import::report::{Faults, Sourced};
 use crate::import::table::{Row, Table, read};
 
-const COLUMNS: &[&str] = &[
-    "trans_id",
-    "account_id",
-    "date",
-    "type",
-    "operation",
-    "amount",
-    "balance",
-    "k_symbol",
-    "bank",
-    "account",
-];
+const COLUMNS: &[&str] =
+    &["trans_id", "account_id", "date", "type", "operation", "amount", "balance", "k_symbol", "bank", "account"];
 const FILES: [Table<'static>; 2] = [table("trans_prefix.asc", COLUMNS), table("trans_loan354.csv", COLUMNS)];
 
 /// Transactions by what they were for, which says more than how they were made.
@@ -74,9 +64,7 @@ pub(super) struct Entries {
 pub(super) fn read_all(folder: &Path, tables: &Tables, faults: &mut Faults) -> Result<Entries> {
     let (mut entries, mut seen) = (Entries::default(), HashSet::new());
     for file in &FILES {
-        read(folder, file, faults, |row, _| {
-            entry(row, file.name, tables, &mut seen, &mut entries)
-        })?;
+        read(folder, file, faults, |row, _| entry(row, file.name, tables, &mut seen, &mut entries))?;
     }
     Ok(entries)
 }
@@ -88,11 +76,7 @@ fn entry(
     seen: &mut HashSet<u64>,
     entries: &mut Entries,
 ) -> Result<(), String> {
-    let (id, account, day) = (
-        row.whole::<u64>("trans_id")?,
-        row.whole("account_id")?,
-        row.short_day("date")?,
-    );
+    let (id, account, day) = (row.whole::<u64>("trans_id")?, row.whole("account_id")?, row.short_day("date")?);
     let (amount, balance) = (row.hundredths("amount")?, row.hundredths("balance")?);
     let name = event_type(row.text("k_symbol").trim(), row.text("operation"))?;
     let owner = tables.owner(account)?;
@@ -108,15 +92,7 @@ fn entry(
         amount_minor: amount,
         ..Default::default()
     };
-    entries.events.push((
-        owner,
-        day,
-        Sourced {
-            item,
-            file,
-            line: row.line,
-        },
-    ));
+    entries.events.push((owner, day, Sourced { item, file, line: row.line }));
     // The files are in the order of their days; the later line of a day is the later entry.
     if entries.last_days.get(&account).is_none_or(|last| *last <= day) {
         entries.last_days.insert(account, day);

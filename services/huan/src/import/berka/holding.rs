@@ -14,22 +14,10 @@ use crate::import::report::{Faults, Sourced};
 use crate::import::table::{Row, Table, read};
 
 const CARDS: Table<'static> = table("card.asc", &["card_id", "disp_id", "type", "issued"]);
-const LOANS: Table<'static> = table(
-    "loan.asc",
-    &[
-        "loan_id",
-        "account_id",
-        "date",
-        "amount",
-        "duration",
-        "payments",
-        "status",
-    ],
-);
-const ORDERS: Table<'static> = table(
-    "order.asc",
-    &["order_id", "account_id", "bank_to", "account_to", "amount", "k_symbol"],
-);
+const LOANS: Table<'static> =
+    table("loan.asc", &["loan_id", "account_id", "date", "amount", "duration", "payments", "status"]);
+const ORDERS: Table<'static> =
+    table("order.asc", &["order_id", "account_id", "bank_to", "account_to", "amount", "k_symbol"]);
 
 /// Holdings by what a report calls them.
 pub(super) type Holdings = BTreeMap<&'static str, Vec<Sourced<pb::Holding>>>;
@@ -42,11 +30,7 @@ pub(super) fn read_all(
 ) -> Result<Holdings> {
     let mut holdings = Holdings::from([("accounts", accounts(tables, balances, faults))]);
     for (kind, shape, make) in [
-        (
-            "cards",
-            &CARDS,
-            card as fn(&Row<'_>, &Tables) -> Result<pb::Holding, String>,
-        ),
+        ("cards", &CARDS, card as fn(&Row<'_>, &Tables) -> Result<pb::Holding, String>),
         ("loans", &LOANS, loan),
         ("standing_orders", &ORDERS, standing_order),
     ] {
@@ -56,11 +40,7 @@ pub(super) fn read_all(
             if !seen.insert(item.holding_id.clone()) {
                 return Err(format!("{} stands in an earlier line", shape.columns[0]));
             }
-            rows.push(Sourced {
-                item,
-                file: shape.name,
-                line: row.line,
-            });
+            rows.push(Sourced { item, file: shape.name, line: row.line });
             Ok(())
         })?;
         holdings.insert(kind, rows);
@@ -88,16 +68,10 @@ fn accounts(tables: &Tables, balances: &BTreeMap<u32, i64>, faults: &mut Faults)
 }
 
 fn card(row: &Row<'_>, tables: &Tables) -> Result<pb::Holding, String> {
-    let disposition = tables
-        .dispositions
-        .get(&row.whole("disp_id")?)
-        .ok_or("disp_id is not among the dispositions")?;
+    let disposition = tables.dispositions.get(&row.whole("disp_id")?).ok_or("disp_id is not among the dispositions")?;
     let owner = tables.owner(disposition.account)?;
     let issued = row.short_day("issued")?;
-    Ok(pb::Holding {
-        product_id: row.text("type").to_owned(),
-        ..holding("card", row.whole("card_id")?, owner, issued)
-    })
+    Ok(pb::Holding { product_id: row.text("type").to_owned(), ..holding("card", row.whole("card_id")?, owner, issued) })
 }
 
 /// A loan's status is A (ended, paid), B (ended, not paid), C (running, in order) or D (running, in debt). One that
@@ -151,9 +125,7 @@ fn holding(kind: &str, id: u32, owner: u32, opened: Day) -> pb::Holding {
 fn months_after(day: Day, months: u32) -> Result<Day, String> {
     let epoch = NaiveDate::default();
     let date = epoch + chrono::Days::new(u64::from(day.0.unsigned_abs()));
-    let later = date
-        .checked_add_months(Months::new(months))
-        .ok_or("duration is out of bounds")?;
+    let later = date.checked_add_months(Months::new(months)).ok_or("duration is out of bounds")?;
     if later.year() > 2200 {
         return Err("duration is out of bounds".to_owned());
     }

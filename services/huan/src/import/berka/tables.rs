@@ -11,9 +11,7 @@ use crate::import::table::{Row, Table, read, short_day};
 
 const DISTRICTS: Table<'static> = table(
     "district.asc",
-    &[
-        "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13", "A14", "A15", "A16",
-    ],
+    &["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13", "A14", "A15", "A16"],
 );
 const CLIENTS: Table<'static> = table("client.asc", &["client_id", "birth_number", "district_id"]);
 const ACCOUNTS: Table<'static> = table("account.asc", &["account_id", "district_id", "frequency", "date"]);
@@ -21,11 +19,7 @@ const DISPOSITIONS: Table<'static> = table("disp.asc", &["disp_id", "client_id",
 
 /// A table of this data set.
 pub(super) const fn table(name: &'static str, columns: &'static [&'static str]) -> Table<'static> {
-    Table {
-        name,
-        delimiter: ';',
-        columns,
-    }
+    Table { name, delimiter: ';', columns }
 }
 
 /// The tables by their ids.
@@ -102,10 +96,7 @@ pub(super) fn read_all(folder: &Path, faults: &mut Faults) -> Result<Tables> {
 impl Tables {
     /// Finds the owner of an account.
     pub(super) fn owner(&self, account: u32) -> Result<u32, String> {
-        self.owners
-            .get(&account)
-            .copied()
-            .ok_or_else(|| "account_id has no owner among the clients".to_owned())
+        self.owners.get(&account).copied().ok_or_else(|| "account_id has no owner among the clients".to_owned())
     }
 }
 
@@ -114,21 +105,12 @@ fn district(row: &Row<'_>) -> Result<District, String> {
     for (column, name) in FIGURES {
         figures.extend(row.optional_number(column)?.map(|figure| (name, figure)));
     }
-    Ok(District {
-        name: row.text("A2").to_owned(),
-        region: row.text("A3").to_owned(),
-        figures,
-    })
+    Ok(District { name: row.text("A2").to_owned(), region: row.text("A3").to_owned(), figures })
 }
 
 fn client(row: &Row<'_>) -> Result<Client, String> {
     let (birth_day, gender) = birth(row.text("birth_number")).ok_or("birth_number is not one")?;
-    Ok(Client {
-        birth_day,
-        gender,
-        district: row.whole("district_id")?,
-        line: row.line,
-    })
+    Ok(Client { birth_day, gender, district: row.whole("district_id")?, line: row.line })
 }
 
 /// Reads a birth number: YYMMDD, 50 added to the month of women.
@@ -148,11 +130,7 @@ fn account(row: &Row<'_>) -> Result<Account, String> {
         "POPLATEK PO OBRATU" => "statement_after_transaction",
         _ => return Err("frequency is not one of the three known".to_owned()),
     };
-    Ok(Account {
-        opened: row.short_day("date")?,
-        frequency,
-        line: row.line,
-    })
+    Ok(Account { opened: row.short_day("date")?, frequency, line: row.line })
 }
 
 fn disposition(row: &Row<'_>, tables: &mut Tables) -> Result<(), String> {
@@ -161,11 +139,7 @@ fn disposition(row: &Row<'_>, tables: &mut Tables) -> Result<(), String> {
         "DISPONENT" => false,
         _ => return Err("type is neither OWNER nor DISPONENT".to_owned()),
     };
-    let disposition = Disposition {
-        client: row.whole("client_id")?,
-        account: row.whole("account_id")?,
-        is_owner,
-    };
+    let disposition = Disposition { client: row.whole("client_id")?, account: row.whole("account_id")?, is_owner };
     let Disposition { client, account, .. } = disposition;
     if !tables.clients.contains_key(&client) {
         return Err("client_id is not among the clients".to_owned());

@@ -42,11 +42,7 @@ fn parsed(replaced: &str, by: &str) -> (Berka, Vec<String>) {
     ] {
         let text = if name == replaced { by } else { text };
         let packed = || zstd::encode_all(text.as_bytes(), 3).unwrap();
-        let bytes = if name.ends_with(".zst") {
-            packed()
-        } else {
-            text.as_bytes().to_vec()
-        };
+        let bytes = if name.ends_with(".zst") { packed() } else { text.as_bytes().to_vec() };
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     let mut faults = Faults::default();
@@ -58,10 +54,7 @@ fn parsed(replaced: &str, by: &str) -> (Berka, Vec<String>) {
 fn clients_become_customers_of_their_district() {
     let (data, faults) = parsed("", "");
     let first = &data.customers[0].item;
-    assert_eq!(
-        (first.customer_id.as_str(), first.owner_path.as_str()),
-        ("berka-1", "/hq/capital/hl_m_testov")
-    );
+    assert_eq!((first.customer_id.as_str(), first.owner_path.as_str()), ("berka-1", "/hq/capital/hl_m_testov"));
     assert_eq!(first.person.as_ref().unwrap().birth_day, "1970-03-01");
     assert_eq!(first.open_day, "1993-01-05");
     let attribute = |row: usize, name: &str| data.customers[row].item.attributes.get(name)?.kind.clone();
@@ -71,14 +64,8 @@ fn clients_become_customers_of_their_district() {
     assert_eq!(attribute(1, "gender"), Some(value::Kind::Text("male".to_owned())));
     assert_eq!(attribute(1, "disponent"), Some(value::Kind::Flag(true)));
     assert_eq!(attribute(1, "district_unemployment_1995_percent"), None);
-    assert_eq!(
-        (data.customers.len(), data.customers[2].item.owner_path.as_str()),
-        (3, "/hq")
-    );
-    assert_eq!(
-        faults,
-        ["client.asc:4: district_id is not among the districts; taken in without one"]
-    );
+    assert_eq!((data.customers.len(), data.customers[2].item.owner_path.as_str()), (3, "/hq"));
+    assert_eq!(faults, ["client.asc:4: district_id is not among the districts; taken in without one"]);
 }
 
 #[test]
@@ -87,24 +74,12 @@ fn what_an_account_has_is_its_owners() {
     let short = |kind: &str| -> Vec<_> {
         let of = |row: &Sourced<pb::Holding>| {
             let h = &row.item;
-            (
-                h.customer_id.clone(),
-                h.product_id.clone(),
-                h.balance_minor,
-                h.open_day.clone(),
-                h.close_day.clone(),
-            )
+            (h.customer_id.clone(), h.product_id.clone(), h.balance_minor, h.open_day.clone(), h.close_day.clone())
         };
         data.holdings[kind].iter().map(of).collect()
     };
     let row = |customer: &str, product: &str, balance, open: &str, close: &str| {
-        (
-            customer.to_owned(),
-            product.to_owned(),
-            balance,
-            open.to_owned(),
-            close.to_owned(),
-        )
+        (customer.to_owned(), product.to_owned(), balance, open.to_owned(), close.to_owned())
     };
     assert_eq!(
         short("accounts"),
@@ -117,28 +92,19 @@ fn what_an_account_has_is_its_owners() {
     assert_eq!(short("cards"), [row("berka-1", "gold", 0, "1998-11-07", "")]);
     assert_eq!(
         short("loans"),
-        [
-            row("berka-1", "", 9_639_600, "1994-01-05", "1995-01-05"),
-            row("berka-2", "", 16_596_000, "1997-07-11", ""),
-        ]
+        [row("berka-1", "", 9_639_600, "1994-01-05", "1995-01-05"), row("berka-2", "", 16_596_000, "1997-07-11", ""),]
     );
     assert_eq!(
         short("standing_orders"),
-        [
-            row("berka-1", "household", 245_250, "1993-01-05", ""),
-            row("berka-2", "", 1_000, "1995-06-07", ""),
-        ]
+        [row("berka-1", "household", 245_250, "1993-01-05", ""), row("berka-2", "", 1_000, "1995-06-07", ""),]
     );
 }
 
 #[test]
 fn transactions_of_both_files_become_events_in_order() {
     let (data, _) = parsed("", "");
-    let events: Vec<_> = data
-        .events
-        .iter()
-        .map(|row| (row.item.source_id.as_str(), row.item.r#type.as_str()))
-        .collect();
+    let events: Vec<_> =
+        data.events.iter().map(|row| (row.item.source_id.as_str(), row.item.r#type.as_str())).collect();
     assert_eq!(
         events,
         [
@@ -153,9 +119,7 @@ fn transactions_of_both_files_become_events_in_order() {
     let first = &data.events[0].item;
     assert_eq!((first.customer_id.as_str(), first.amount_minor), ("berka-1", 90_050));
     assert_eq!(
-        huan_chassis::clock::datetime(&first.occur_time.unwrap())
-            .map(|t| Day::of(t, ZONE).to_string())
-            .unwrap(),
+        huan_chassis::clock::datetime(&first.occur_time.unwrap()).map(|t| Day::of(t, ZONE).to_string()).unwrap(),
         "1993-01-05"
     );
     let notes = notes(&data);
@@ -198,23 +162,11 @@ fn what_hangs_on_a_lost_row_is_named_too() {
     let (data, faults) = parsed("client.asc", client);
     assert_eq!(data.customers.len(), 1);
     assert_eq!(data.holdings["accounts"].len(), 1);
-    assert_eq!(
-        data.events
-            .iter()
-            .filter(|row| row.item.customer_id == "berka-2")
-            .count(),
-        data.events.len()
-    );
-    for fault in [
-        "client.asc:2: birth_number is not one",
-        "disp.asc:2: client_id is not among the clients",
-    ] {
+    assert_eq!(data.events.iter().filter(|row| row.item.customer_id == "berka-2").count(), data.events.len());
+    for fault in ["client.asc:2: birth_number is not one", "disp.asc:2: client_id is not among the clients"] {
         assert!(faults.contains(&fault.to_owned()), "{faults:?}");
     }
-    assert!(
-        faults.contains(&"loan.asc:2: account_id has no owner among the clients".to_owned()),
-        "{faults:?}"
-    );
+    assert!(faults.contains(&"loan.asc:2: account_id has no owner among the clients".to_owned()), "{faults:?}");
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! Creates table `identity`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 
@@ -23,12 +20,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Identity::Format).small_integer().not_null())
             .col(ColumnDef::new(Identity::KeyId).string().not_null())
             .col(ColumnDef::new(Identity::Payload).binary().not_null())
-            .primary_key(
-                Index::create()
-                    .col(Identity::Tenant)
-                    .col(Identity::Namespace)
-                    .col(Identity::ValueHash),
-            )
+            .primary_key(Index::create().col(Identity::Tenant).col(Identity::Namespace).col(Identity::ValueHash))
             .to_owned();
         manager.create_table(table).await?;
         let index = Index::create()
@@ -41,9 +33,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Identity::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(Identity::Table).to_owned()).await
     }
 }
 

@@ -1,9 +1,6 @@
 //! Creates table `holding`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 

@@ -1,9 +1,6 @@
 //! Creates table `event_type`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 
@@ -35,9 +32,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(EventType::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(EventType::Table).to_owned()).await
     }
 }
 

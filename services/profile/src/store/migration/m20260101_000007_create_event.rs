@@ -1,9 +1,6 @@
 //! Creates table `event`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 
@@ -26,12 +23,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Event::Format).small_integer().not_null())
             .col(ColumnDef::new(Event::KeyId).string().not_null())
             .col(ColumnDef::new(Event::Payload).binary().not_null())
-            .primary_key(
-                Index::create()
-                    .col(Event::Tenant)
-                    .col(Event::Source)
-                    .col(Event::SourceId),
-            )
+            .primary_key(Index::create().col(Event::Tenant).col(Event::Source).col(Event::SourceId))
             .to_owned();
         manager.create_table(table).await?;
         let index = Index::create()

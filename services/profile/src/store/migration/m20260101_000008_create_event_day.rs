@@ -1,9 +1,6 @@
 //! Creates table `event_day`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 
@@ -20,12 +17,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(EventDay::CustomerId).string().not_null())
             .col(ColumnDef::new(EventDay::Day).integer().not_null())
             .col(ColumnDef::new(EventDay::Packed).binary().not_null())
-            .primary_key(
-                Index::create()
-                    .col(EventDay::Tenant)
-                    .col(EventDay::CustomerId)
-                    .col(EventDay::Day),
-            )
+            .primary_key(Index::create().col(EventDay::Tenant).col(EventDay::CustomerId).col(EventDay::Day))
             .to_owned();
         manager.create_table(table).await?;
         let index = Index::create()
@@ -38,9 +30,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(EventDay::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(EventDay::Table).to_owned()).await
     }
 }
 

@@ -1,9 +1,6 @@
 //! Creates table `tag`.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
 use sea_orm_migration::prelude::*;
 
@@ -26,12 +23,8 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col(Tag::Tenant).col(Tag::CustomerId).col(Tag::Name))
             .to_owned();
         manager.create_table(table).await?;
-        let index = Index::create()
-            .name("ix_tag_expire")
-            .table(Tag::Table)
-            .col(Tag::Tenant)
-            .col(Tag::ExpireTime)
-            .to_owned();
+        let index =
+            Index::create().name("ix_tag_expire").table(Tag::Table).col(Tag::Tenant).col(Tag::ExpireTime).to_owned();
         manager.create_index(index).await
     }
 

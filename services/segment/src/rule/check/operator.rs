@@ -15,9 +15,9 @@ impl Checker<'_> {
             (operators::LOGICAL_OR, [left, right]) => self.both(left, right, FlagExpr::Or),
             (operators::LOGICAL_NOT, [inner]) => self.flag(inner).map(|inner| Typed::Flag(not(inner))),
             (operators::CONDITIONAL, [test, then, or]) => self.conditional(node, test, then, or),
-            (operators::NEGATE, [inner]) => self
-                .number(inner)
-                .map(|inner| Typed::Number(NumberExpr::Negate(Box::new(inner)))),
+            (operators::NEGATE, [inner]) => {
+                self.number(inner).map(|inner| Typed::Number(NumberExpr::Negate(Box::new(inner))))
+            }
             (operators::IN, [value, list]) => self.is_in(value, list).map(Typed::Flag),
             (_, [left, right]) => {
                 if let Some(comparison) = comparison(name) {
@@ -43,11 +43,7 @@ impl Checker<'_> {
 
     fn reckon(&mut self, operation: Arithmetic, left: &IdedExpr, right: &IdedExpr) -> Option<Typed> {
         let (left, right) = (self.number(left), self.number(right));
-        Some(Typed::Number(NumberExpr::Reckon(
-            operation,
-            Box::new(left?),
-            Box::new(right?),
-        )))
+        Some(Typed::Number(NumberExpr::Reckon(operation, Box::new(left?), Box::new(right?))))
     }
 
     fn conditional(&mut self, node: &IdedExpr, test: &IdedExpr, then: &IdedExpr, or: &IdedExpr) -> Option<Typed> {
@@ -109,10 +105,7 @@ impl Checker<'_> {
             }
             _ => "",
         };
-        self.fault(
-            node,
-            format!("{} and {} are unlike types{hint}", a(left.kind()), a(right.kind())),
-        )
+        self.fault(node, format!("{} and {} are unlike types{hint}", a(left.kind()), a(right.kind())))
     }
 
     fn is_in(&mut self, value: &IdedExpr, list: &IdedExpr) -> Option<FlagExpr> {

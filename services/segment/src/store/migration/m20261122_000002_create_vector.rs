@@ -24,20 +24,13 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col(Vector::Tenant).col(Vector::CustomerId));
         manager.create_table(table).await?;
         let mut index = Index::create();
-        index
-            .name("vector_ordinal")
-            .table(Vector::Table)
-            .col(Vector::Tenant)
-            .col(Vector::Ordinal)
-            .unique();
+        index.name("vector_ordinal").table(Vector::Table).col(Vector::Tenant).col(Vector::Ordinal).unique();
         manager.create_index(index).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Vector::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(Vector::Table).to_owned()).await?;
         Ok(())
     }
 }

@@ -20,20 +20,13 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col(Segment::Tenant).col(Segment::SegmentId));
         manager.create_table(table).await?;
         let mut index = Index::create();
-        index
-            .name("segment_request")
-            .table(Segment::Table)
-            .col(Segment::Tenant)
-            .col(Segment::RequestId)
-            .unique();
+        index.name("segment_request").table(Segment::Table).col(Segment::Tenant).col(Segment::RequestId).unique();
         manager.create_index(index).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Segment::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(Segment::Table).to_owned()).await?;
         Ok(())
     }
 }

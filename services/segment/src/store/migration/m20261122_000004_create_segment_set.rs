@@ -46,12 +46,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(SegmentSetPart::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(SegmentSet::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(SegmentSetPart::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(SegmentSet::Table).to_owned()).await?;
         Ok(())
     }
 }

@@ -1,13 +1,7 @@
 //! Makes the tables of the catalogue: objectives, products, channels, scripts.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
-#![allow(
-    clippy::enum_variant_names,
-    reason = "a column that names its own table's noun is still that column"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
+#![allow(clippy::enum_variant_names, reason = "a column that names its own table's noun is still that column")]
 
 use sea_orm_migration::prelude::*;
 
@@ -31,18 +25,10 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Script::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Channel::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Product::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Objective::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(Script::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Channel::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Product::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Objective::Table).to_owned()).await?;
         Ok(())
     }
 }

@@ -1,13 +1,7 @@
 //! Makes the tables of strategies and published maps.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
-#![allow(
-    clippy::enum_variant_names,
-    reason = "a column that names its own table's noun is still that column"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
+#![allow(clippy::enum_variant_names, reason = "a column that names its own table's noun is still that column")]
 
 use sea_orm_migration::prelude::*;
 
@@ -25,12 +19,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(strategy()).await?;
         manager
-            .create_index(index(
-                "strategy_request",
-                Strategy::Table,
-                true,
-                [Strategy::Tenant, Strategy::RequestId],
-            ))
+            .create_index(index("strategy_request", Strategy::Table, true, [Strategy::Tenant, Strategy::RequestId]))
             .await?;
         manager
             .create_index(index(
@@ -53,12 +42,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(PublishedMap::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Strategy::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(PublishedMap::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Strategy::Table).to_owned()).await?;
         Ok(())
     }
 }

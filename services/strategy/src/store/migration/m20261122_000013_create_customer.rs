@@ -1,13 +1,7 @@
 //! Makes the tables of what the feed tells: tenants and customers.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
-#![allow(
-    clippy::enum_variant_names,
-    reason = "a column that names its own table's noun is still that column"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
+#![allow(clippy::enum_variant_names, reason = "a column that names its own table's noun is still that column")]
 
 use sea_orm_migration::prelude::*;
 
@@ -29,12 +23,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Customer::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Tenant::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(Customer::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Tenant::Table).to_owned()).await?;
         Ok(())
     }
 }

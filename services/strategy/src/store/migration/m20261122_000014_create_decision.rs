@@ -1,13 +1,7 @@
 //! Makes the tables of decisions, contacts, the load of channels and responses.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
-#![allow(
-    clippy::enum_variant_names,
-    reason = "a column that names its own table's noun is still that column"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
+#![allow(clippy::enum_variant_names, reason = "a column that names its own table's noun is still that column")]
 
 use sea_orm_migration::prelude::*;
 
@@ -25,29 +19,14 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(decision()).await?;
         manager
-            .create_index(index(
-                "decision_request",
-                Decision::Table,
-                true,
-                [Decision::Tenant, Decision::RequestId],
-            ))
+            .create_index(index("decision_request", Decision::Table, true, [Decision::Tenant, Decision::RequestId]))
             .await?;
         manager
-            .create_index(index(
-                "decision_id",
-                Decision::Table,
-                true,
-                [Decision::Tenant, Decision::DecisionId],
-            ))
+            .create_index(index("decision_id", Decision::Table, true, [Decision::Tenant, Decision::DecisionId]))
             .await?;
         manager.create_table(contact()).await?;
         manager
-            .create_index(index(
-                "contact_expiry",
-                Contact::Table,
-                false,
-                [Contact::State, Contact::ExpireTime],
-            ))
+            .create_index(index("contact_expiry", Contact::Table, false, [Contact::State, Contact::ExpireTime]))
             .await?;
         manager.create_table(channel_load()).await?;
         manager.create_table(response()).await?;
@@ -55,18 +34,10 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Response::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(ChannelLoad::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Contact::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Decision::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(Response::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(ChannelLoad::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Contact::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Decision::Table).to_owned()).await?;
         Ok(())
     }
 }
@@ -84,12 +55,7 @@ fn decision() -> TableCreateStatement {
         .col(ColumnDef::new(Decision::Format).small_integer().not_null())
         .col(ColumnDef::new(Decision::KeyId).string().not_null())
         .col(ColumnDef::new(Decision::Payload).blob().not_null())
-        .primary_key(
-            Index::create()
-                .col(Decision::Tenant)
-                .col(Decision::CustomerId)
-                .col(Decision::DecisionId),
-        )
+        .primary_key(Index::create().col(Decision::Tenant).col(Decision::CustomerId).col(Decision::DecisionId))
         .to_owned()
 }
 
@@ -122,12 +88,7 @@ fn channel_load() -> TableCreateStatement {
         .col(ColumnDef::new(ChannelLoad::ChannelId).string().not_null())
         .col(ColumnDef::new(ChannelLoad::Day).integer().not_null())
         .col(ColumnDef::new(ChannelLoad::Used).big_integer().not_null())
-        .primary_key(
-            Index::create()
-                .col(ChannelLoad::Tenant)
-                .col(ChannelLoad::ChannelId)
-                .col(ChannelLoad::Day),
-        )
+        .primary_key(Index::create().col(ChannelLoad::Tenant).col(ChannelLoad::ChannelId).col(ChannelLoad::Day))
         .to_owned()
 }
 
@@ -141,12 +102,7 @@ fn response() -> TableCreateStatement {
         .col(ColumnDef::new(Response::StrategyId).string().not_null())
         .col(ColumnDef::new(Response::Kind).integer().not_null())
         .col(ColumnDef::new(Response::RespondTime).big_integer().not_null())
-        .primary_key(
-            Index::create()
-                .col(Response::Tenant)
-                .col(Response::CustomerId)
-                .col(Response::RequestId),
-        )
+        .primary_key(Index::create().col(Response::Tenant).col(Response::CustomerId).col(Response::RequestId))
         .to_owned()
 }
 

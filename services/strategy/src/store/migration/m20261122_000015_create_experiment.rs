@@ -1,13 +1,7 @@
 //! Makes the tables of experiments and assignments.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "MigrationTrait elides it, and both must be written alike"
-)]
-#![allow(
-    clippy::enum_variant_names,
-    reason = "a column that names its own table's noun is still that column"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
+#![allow(clippy::enum_variant_names, reason = "a column that names its own table's noun is still that column")]
 
 use sea_orm_migration::prelude::*;
 
@@ -37,12 +31,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Assignment::Table).to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table(Experiment::Table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(Assignment::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Experiment::Table).to_owned()).await?;
         Ok(())
     }
 }
@@ -66,12 +56,7 @@ fn assignment() -> TableCreateStatement {
         .col(ColumnDef::new(Assignment::ExperimentId).string().not_null())
         .col(ColumnDef::new(Assignment::Arm).string().not_null())
         .col(ColumnDef::new(Assignment::AssignTime).big_integer().not_null())
-        .primary_key(
-            Index::create()
-                .col(Assignment::Tenant)
-                .col(Assignment::CustomerId)
-                .col(Assignment::ExperimentId),
-        )
+        .primary_key(Index::create().col(Assignment::Tenant).col(Assignment::CustomerId).col(Assignment::ExperimentId))
         .to_owned()
 }
 
