@@ -33,13 +33,8 @@ pub fn error(status: &Status) -> Response<Body> {
 /// The details of an encoded `google.rpc.Status`, each with its bytes, and readable where its type is one that Huan's
 /// services send.
 fn details(encoded: &[u8]) -> Vec<Value> {
-    let details = pb::Status::decode(encoded)
-        .map(|status| status.details)
-        .unwrap_or_default();
-    details
-        .iter()
-        .map(|any| detail(any.type_url.rsplit('/').next().unwrap_or_default(), &any.value))
-        .collect()
+    let details = pb::Status::decode(encoded).map(|status| status.details).unwrap_or_default();
+    details.iter().map(|any| detail(any.type_url.rsplit('/').next().unwrap_or_default(), &any.value)).collect()
 }
 
 fn detail(name: &str, value: &[u8]) -> Value {
@@ -89,8 +84,5 @@ fn code(code: Code) -> (&'static str, StatusCode) {
         Code::DataLoss => ("data_loss", 500),
         Code::Unauthenticated => ("unauthenticated", 401),
     };
-    (
-        name,
-        StatusCode::from_u16(http).expect("all of these are HTTP statuses"),
-    )
+    (name, StatusCode::from_u16(http).expect("all of these are HTTP statuses"))
 }

@@ -40,11 +40,7 @@ pub fn connect(headers: &HeaderMap) -> Result<Option<Duration>> {
 /// Writes `grpc-timeout`, rounded down to milliseconds.
 pub fn write(timeout: Duration) -> HeaderValue {
     let millis = timeout.as_millis();
-    let text = if millis < 100_000_000 {
-        format!("{millis}m")
-    } else {
-        format!("{}S", timeout.as_secs())
-    };
+    let text = if millis < 100_000_000 { format!("{millis}m") } else { format!("{}S", timeout.as_secs()) };
     HeaderValue::try_from(text).expect("digits and a letter are a header's value")
 }
 
@@ -63,11 +59,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for timeout in [
-            Duration::from_millis(0),
-            Duration::from_millis(1500),
-            Duration::from_secs(9_999_999_999 / 1000),
-        ] {
+        for timeout in
+            [Duration::from_millis(0), Duration::from_millis(1500), Duration::from_secs(9_999_999_999 / 1000)]
+        {
             let written = write(timeout);
             assert_eq!(grpc(&sent(GRPC_TIMEOUT, written.to_str().unwrap())), Some(timeout));
         }
@@ -82,10 +76,7 @@ mod tests {
         for text in ["", "-1", "1.5", "12345678901", "soon"] {
             assert!(connect(&sent(CONNECT_TIMEOUT, text)).is_err(), "{text}");
         }
-        assert_eq!(
-            connect(&sent(CONNECT_TIMEOUT, "250")).unwrap(),
-            Some(Duration::from_millis(250))
-        );
+        assert_eq!(connect(&sent(CONNECT_TIMEOUT, "250")).unwrap(), Some(Duration::from_millis(250)));
         assert_eq!(connect(&HeaderMap::new()).unwrap(), None);
     }
 }

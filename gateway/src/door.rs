@@ -50,14 +50,7 @@ impl Door {
         let table = Table::new(huan_proto::pool(), &config.upstreams())?;
         let page = Bytes::from(table.page());
         let max_body_bytes = config.json.max_body_bytes;
-        Ok(Self {
-            keys,
-            table,
-            open,
-            page,
-            max_body_bytes,
-            closed: AtomicBool::new(false),
-        })
+        Ok(Self { keys, table, open, page, max_body_bytes, closed: AtomicBool::new(false) })
     }
 
     /// From here on says that it is not healthy.
@@ -95,19 +88,16 @@ impl Door {
         span: &tracing::Span,
     ) -> Response<Body> {
         match tongue {
-            Tongue::Grpc if request.version() != Version::HTTP_2 => text(
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                Bytes::from_static(b"gRPC needs HTTP/2\n"),
-            ),
+            Tongue::Grpc if request.version() != Version::HTTP_2 => {
+                text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, Bytes::from_static(b"gRPC needs HTTP/2\n"))
+            }
             Tongue::Grpc => match auth::check(&self.keys, request.headers()) {
                 Ok(()) => grpc::pass(self.table.upstream(route), route, request, span).await,
                 Err(error) => fault::grpc(error.into(), span),
             },
             _ if request.method() != Method::POST => {
                 let mut response = text(StatusCode::METHOD_NOT_ALLOWED, Bytes::from_static(b"POST it\n"));
-                response
-                    .headers_mut()
-                    .insert(header::ALLOW, http::HeaderValue::from_static("POST"));
+                response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
                 response
             }
             Tongue::Json => match auth::check(&self.keys, request.headers()) {
@@ -124,10 +114,7 @@ impl Door {
 
 impl Tongue {
     fn of(headers: &HeaderMap) -> Self {
-        let sent = headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media = sent.split(';').next().unwrap_or_default().trim();
         if media == "application/grpc" || media == "application/grpc+proto" {
             Tongue::Grpc

@@ -32,10 +32,7 @@ pub async fn pass(upstream: &Upstream, route: &Route, request: Request<Incoming>
     head.uri = upstream.uri(&route.path);
     head.version = Version::HTTP_2;
     let until = asked.or(usual).map(|timeout| Instant::now() + timeout);
-    match upstream
-        .call(Request::from_parts(head, Either::Left(body)), until)
-        .await
-    {
+    match upstream.call(Request::from_parts(head, Either::Left(body)), until).await {
         Ok(mut response) => {
             strip(response.headers_mut());
             trace::record(span, response.headers());

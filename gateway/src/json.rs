@@ -18,11 +18,7 @@ use crate::{body::Body, connect, deadline, fault, route::Route, trace, upstream,
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 /// What of the caller's headers the service needs.
-const PASSED: [HeaderName; 3] = [
-    header::AUTHORIZATION,
-    header::USER_AGENT,
-    HeaderName::from_static("huan-tenant"),
-];
+const PASSED: [HeaderName; 3] = [header::AUTHORIZATION, header::USER_AGENT, HeaderName::from_static("huan-tenant")];
 /// Flag and length before a gRPC message.
 const PREFIX: usize = 5;
 
@@ -68,9 +64,7 @@ async fn answer(
         *sent.headers_mut() = headers(&head.headers, until, span);
         message(upstream.call(sent, Some(until)).await?).await
     };
-    let message = tokio::time::timeout_at(until, exchange)
-        .await
-        .map_err(|_| upstream::late(upstream.service()))??;
+    let message = tokio::time::timeout_at(until, exchange).await.map_err(|_| upstream::late(upstream.service()))??;
     Ok(write(&route.output, message)?)
 }
 
@@ -79,10 +73,7 @@ fn check(headers: &HeaderMap) -> Result<(), Status> {
     if headers.get(PROTOCOL_VERSION).is_some_and(|version| version != "1") {
         return Err(Error::invalid(PROTOCOL_VERSION.as_str(), "is not 1").into());
     }
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
-    {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Status::unimplemented("send the body without content-encoding"));
     }
     Ok(())
@@ -90,11 +81,7 @@ fn check(headers: &HeaderMap) -> Result<(), Status> {
 
 async fn collect(body: Incoming, max_bytes: usize) -> Result<Bytes> {
     let fault = || Error::invalid("request", format!("breaks off, or is larger than {max_bytes} bytes"));
-    Ok(Limited::new(body, max_bytes)
-        .collect()
-        .await
-        .map_err(|_| fault())?
-        .to_bytes())
+    Ok(Limited::new(body, max_bytes).collect().await.map_err(|_| fault())?.to_bytes())
 }
 
 fn headers(callers: &HeaderMap, until: Instant, span: &Span) -> HeaderMap {
@@ -143,23 +130,15 @@ fn framed(message: &DynamicMessage) -> Bytes {
 async fn message(response: Response<Incoming>) -> Result<Bytes, Status> {
     ended(response.headers())?;
     let broken = |why: &str| Status::from(Error::Internal(format!("a service's answer {why}")));
-    let whole = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(|_| Status::unavailable("the answer broke off"))?;
-    whole.trailers().map_or(Err(broken("has no status")), ended)?;
+    let whole = response.into_body().collect().await.map_err(|_| Status::unavailable("the answer broke off"))?;
+    ended(whole.trailers().ok_or_else(|| broken("has no status"))?)?;
     let mut frame = whole.to_bytes();
     if frame.len() < PREFIX || frame[0] != 0 {
         return Err(broken("is not one plain message"));
     }
     let length = u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]]) as usize;
     let message = frame.split_off(PREFIX);
-    if message.len() == length {
-        Ok(message)
-    } else {
-        Err(broken("is not one message"))
-    }
+    if message.len() == length { Ok(message) } else { Err(broken("is not one message")) }
 }
 
 /// Fails if headers or trailers tell of a failure.

@@ -37,9 +37,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let (health, health_service) = health_reporter();
-    let open = tonic::service::Routes::new(health_service)
-        .add_service(reflection()?)
-        .prepare();
+    let open = tonic::service::Routes::new(health_service).add_service(reflection()?).prepare();
     let door = Arc::new(Door::new(&config, keys, open)?);
     health.set_service_status("", ServingStatus::Serving).await;
     let ending = async {

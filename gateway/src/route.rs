@@ -45,15 +45,9 @@ impl Table {
     /// cannot be read.
     pub fn new(pool: &DescriptorPool, upstreams: &[(&'static str, &config::Upstream)]) -> Result<Self> {
         let names: Vec<_> = upstreams.iter().map(|(name, _)| *name).collect();
-        let upstreams = upstreams
-            .iter()
-            .map(|(name, config)| Upstream::new(name, config))
-            .collect::<Result<_>>()?;
+        let upstreams = upstreams.iter().map(|(name, config)| Upstream::new(name, config)).collect::<Result<_>>()?;
         let mut routes = HashMap::new();
-        for method in pool
-            .services()
-            .flat_map(|service| service.methods().collect::<Vec<_>>())
-        {
+        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
             if let Some((path, route)) = route(&method, &names)? {
                 routes.insert(path, route);
             }
@@ -73,11 +67,7 @@ impl Table {
 
     /// A page that tells people where the doors are.
     pub fn page(&self) -> String {
-        let mut services: Vec<_> = self
-            .routes
-            .values()
-            .map(|route| route.policy.service_name.as_str())
-            .collect();
+        let mut services: Vec<_> = self.routes.values().map(|route| route.policy.service_name.as_str()).collect();
         services.sort_unstable();
         services.dedup();
         let mut page = String::from(PAGE);
@@ -107,13 +97,7 @@ fn route(method: &MethodDescriptor, upstreams: &[&str]) -> Result<Option<(String
         return Ok(None);
     };
     let parsed = PathAndQuery::try_from(path.as_str()).map_err(|error| Error::Internal(format!("{path}: {error}")))?;
-    let route = Route {
-        policy,
-        path: parsed,
-        input: method.input(),
-        output: method.output(),
-        upstream,
-    };
+    let route = Route { policy, path: parsed, input: method.input(), output: method.output(), upstream };
     Ok(Some((path, route)))
 }
 
@@ -122,10 +106,7 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let upstream = config::Upstream {
-            url: "http://127.0.0.1:1".into(),
-            timeout_millis: 1,
-        };
+        let upstream = config::Upstream { url: "http://127.0.0.1:1".into(), timeout_millis: 1 };
         let names = ["profile", "segment", "strategy", "evaluation"];
         Table::new(huan_proto::pool(), &names.map(|name| (name, &upstream))).unwrap()
     }
@@ -133,17 +114,11 @@ mod tests {
     #[test]
     fn every_rpc_of_a_service_has_a_way() {
         let table = table();
-        for service in huan_proto::pool()
-            .services()
-            .filter(|service| service.package_name() != "huan.feed.v1")
-        {
+        for service in huan_proto::pool().services().filter(|service| service.package_name() != "huan.feed.v1") {
             for method in service.methods() {
                 let path = format!("/{}/{}", service.full_name(), method.name());
                 let route = table.route(&path).unwrap_or_else(|| panic!("{path}"));
-                assert!(
-                    service.package_name().contains(table.upstream(route).service()),
-                    "{path}"
-                );
+                assert!(service.package_name().contains(table.upstream(route).service()), "{path}");
             }
         }
     }

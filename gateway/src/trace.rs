@@ -32,11 +32,7 @@ pub fn server(route: &Route, headers: &HeaderMap) -> Span {
 
 /// Makes the span the parent of what the request with these headers sets off.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
-    let context = if span.is_disabled() {
-        String::new()
-    } else {
-        span.in_scope(telemetry::traceparent)
-    };
+    let context = if span.is_disabled() { String::new() } else { span.in_scope(telemetry::traceparent) };
     if let Some(value) = HeaderValue::try_from(context).ok().filter(|value| !value.is_empty()) {
         headers.insert(TRACEPARENT, value);
     }
@@ -53,10 +49,7 @@ pub fn record(span: &Span, headers: &HeaderMap) {
 pub fn ended(span: &Span, code: Code) {
     use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
     span.record("rpc.grpc.status_code", code as i32);
-    if matches!(
-        code,
-        Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss
-    ) {
+    if matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss) {
         span.record("otel.status_code", "ERROR");
     }
 }

@@ -50,13 +50,7 @@ impl Upstream {
         if scheme != Scheme::HTTP {
             return Err(fault());
         }
-        Ok(Self {
-            service,
-            scheme,
-            authority,
-            timeout: Duration::from_millis(config.timeout_millis),
-            client: client(),
-        })
+        Ok(Self { service, scheme, authority, timeout: Duration::from_millis(config.timeout_millis), client: client() })
     }
 
     /// The service's name.
@@ -82,17 +76,11 @@ impl Upstream {
     pub async fn call(&self, request: Request<Sent>, until: Option<Instant>) -> Result<Response<Incoming>, Status> {
         let answer = self.client.request(request);
         let answer = match until {
-            Some(until) => tokio::time::timeout_at(until, answer)
-                .await
-                .map_err(|_| late(self.service))?,
+            Some(until) => tokio::time::timeout_at(until, answer).await.map_err(|_| late(self.service))?,
             None => answer.await,
         };
         answer.map_err(|error| {
-            tracing::warn!(
-                service = self.service,
-                error = &error as &dyn std::error::Error,
-                "no answer"
-            );
+            tracing::warn!(service = self.service, error = &error as &dyn std::error::Error, "no answer");
             Error::Dependency { service: self.service }.into()
         })
     }

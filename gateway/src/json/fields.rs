@@ -13,16 +13,12 @@ pub fn fault(message: &MessageDescriptor, json: &[u8], error: &serde_json::Error
     let mut faults = match serde_json::from_slice(json) {
         Ok(Value::Object(object)) => check(message, &object, ""),
         Ok(_) => vec![said("request", "is not a JSON object")],
-        Err(syntax) => vec![said(
-            "request",
-            format!("is not JSON at line {} column {}", syntax.line(), syntax.column()),
-        )],
+        Err(syntax) => {
+            vec![said("request", format!("is not JSON at line {} column {}", syntax.line(), syntax.column()))]
+        }
     };
     if faults.is_empty() {
-        faults.push(said(
-            "request",
-            format!("cannot be read at line {} column {}", error.line(), error.column()),
-        ));
+        faults.push(said("request", format!("cannot be read at line {} column {}", error.line(), error.column())));
     }
     faults.truncate(MOST);
     Error::Invalid(faults)
@@ -30,11 +26,7 @@ pub fn fault(message: &MessageDescriptor, json: &[u8], error: &serde_json::Error
 
 fn check(message: &MessageDescriptor, object: &Map<String, Value>, path: &str) -> Vec<FieldFault> {
     let place = |name: &str| {
-        if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}.{name}")
-        }
+        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
     };
     let of_field = |(name, value): (&String, &Value)| match message
         .get_field_by_json_name(name)
@@ -51,9 +43,7 @@ fn check(message: &MessageDescriptor, object: &Map<String, Value>, path: &str) -
 fn check_field(field: &FieldDescriptor, value: &Value, place: String) -> Vec<FieldFault> {
     let kind = field.kind();
     // The types of others have a JSON of their own: a timestamp is a text.
-    let inner = kind
-        .as_message()
-        .filter(|message| message.package_name().starts_with("huan.") && !field.is_map());
+    let inner = kind.as_message().filter(|message| message.package_name().starts_with("huan.") && !field.is_map());
     let faults = match (inner, value) {
         (Some(inner), Value::Object(object)) if !field.is_list() => check(inner, object, &place),
         (Some(inner), Value::Array(items)) if field.is_list() => {
@@ -65,11 +55,7 @@ fn check_field(field: &FieldDescriptor, value: &Value, place: String) -> Vec<Fie
         }
         _ => Vec::new(),
     };
-    if faults.is_empty() {
-        vec![said(place, format!("is not {}", expected(field)))]
-    } else {
-        faults
-    }
+    if faults.is_empty() { vec![said(place, format!("is not {}", expected(field)))] } else { faults }
 }
 
 fn reads(message: &MessageDescriptor, field: &FieldDescriptor, value: &Value) -> bool {
@@ -88,18 +74,11 @@ fn expected(field: &FieldDescriptor) -> String {
         Kind::Message(of) => format!("a {}", of.full_name()),
         _ => "an integer in bounds".to_owned(),
     };
-    if field.is_list() {
-        format!("a list, of which each is {one}")
-    } else {
-        one
-    }
+    if field.is_list() { format!("a list, of which each is {one}") } else { one }
 }
 
 fn said(field: impl Into<String>, description: impl Into<String>) -> FieldFault {
-    FieldFault {
-        field: field.into(),
-        description: description.into(),
-    }
+    FieldFault { field: field.into(), description: description.into() }
 }
 
 #[cfg(test)]
@@ -109,13 +88,8 @@ mod tests {
     fn faults(message: &str, json: &str) -> Vec<(String, String)> {
         let message = huan_proto::pool().get_message_by_name(message).unwrap();
         let error = serde_json::from_str::<()>("x").unwrap_err();
-        let Error::Invalid(faults) = fault(&message, json.as_bytes(), &error) else {
-            panic!("no faults")
-        };
-        faults
-            .into_iter()
-            .map(|fault| (fault.field, fault.description))
-            .collect()
+        let Error::Invalid(faults) = fault(&message, json.as_bytes(), &error) else { panic!("no faults") };
+        faults.into_iter().map(|fault| (fault.field, fault.description)).collect()
     }
 
     fn fault_of(field: &str, description: &str) -> (String, String) {
@@ -132,10 +106,7 @@ mod tests {
             fault_of("request_id", "is not a text"),
             fault_of("secret", "is not a field of huan.evaluation.v1.CreateReviewRequest"),
             fault_of("spec.metric", "is not a value of huan.evaluation.v1.Metric"),
-            fault_of(
-                "spec.strategy.colour",
-                "is not a field of huan.evaluation.v1.StrategySubject",
-            ),
+            fault_of("spec.strategy.colour", "is not a field of huan.evaluation.v1.StrategySubject"),
             fault_of("spec.window_days", "is not an integer in bounds"),
         ];
         let mut found = faults(CREATE, json);
@@ -156,17 +127,8 @@ mod tests {
     #[test]
     fn what_is_no_object_is_told() {
         assert_eq!(faults(CREATE, "[]"), [fault_of("request", "is not a JSON object")]);
-        assert_eq!(
-            faults(CREATE, "{\"a\": "),
-            [fault_of("request", "is not JSON at line 1 column 6")]
-        );
-        assert_eq!(
-            faults(CREATE, ""),
-            [fault_of("request", "is not JSON at line 1 column 0")]
-        );
-        assert_eq!(
-            faults(CREATE, r#"{"spec": 1}"#),
-            [fault_of("spec", "is not a huan.evaluation.v1.ReviewSpec")]
-        );
+        assert_eq!(faults(CREATE, "{\"a\": "), [fault_of("request", "is not JSON at line 1 column 6")]);
+        assert_eq!(faults(CREATE, ""), [fault_of("request", "is not JSON at line 1 column 0")]);
+        assert_eq!(faults(CREATE, r#"{"spec": 1}"#), [fault_of("spec", "is not a huan.evaluation.v1.ReviewSpec")]);
     }
 }
