@@ -26,6 +26,8 @@ const LIFETIME: TimeDelta = TimeDelta::hours(1);
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 const MIN_KEY_BYTES: usize = 32;
 const CACHED: usize = 4096;
+// The role of `huan.auth.v1.Role` that is good for one customer only.
+const CHANNEL: &str = "channel";
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,6 +206,10 @@ fn identity(claims: Claims) -> Result<Identity> {
             if claims.org_path.is_empty() && claims.customer_id.is_none() {
                 return Err(Error::Unauthenticated { why: "a user's token names no organisation path" });
             }
+            // A channel app acts for one customer: a token that names none would be good for all.
+            if claims.customer_id.is_none() && claims.roles.iter().any(|role| role == CHANNEL) {
+                return Err(Error::Unauthenticated { why: "a channel's token names no customer" });
+            }
             (PermissionSet::of_roles(&claims.roles), Some(tenant))
         }
     };
@@ -272,6 +278,8 @@ mod tests {
         assert_eq!(why(keys.verify(&nobody, now())), "a user's token names no tenant");
         let nowhere = keys.sign(&Claims::user("u1", "bank", &[], "", now()));
         assert_eq!(why(keys.verify(&nowhere, now())), "a user's token names no organisation path");
+        let everyone = keys.sign(&Claims::user("app", "bank", &["channel"], "/", now()));
+        assert_eq!(why(keys.verify(&everyone, now())), "a channel's token names no customer");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Options {
     /// The organisation path within which the user may act.
     #[arg(long, default_value = "/")]
     org_path: String,
-    /// The one customer of a channel token.
+    /// The one customer of a channel token, which must name one.
     #[arg(long)]
     customer: Option<String>,
     /// The key file of the suite that is to accept the token.
