@@ -1,6 +1,6 @@
 //! HoldingService.
 
-use huan_chassis::{Identity, page};
+use huan_chassis::page;
 use huan_proto::profile::v1::{self as pb, holding_service_server::HoldingService};
 use tonic::{Request, Response, Status};
 
@@ -26,12 +26,12 @@ impl HoldingService for Rpc {
         &self,
         request: Request<pb::ListHoldingsRequest>,
     ) -> Result<Response<pb::ListHoldingsResponse>, Status> {
-        let (tenant, query) = (Identity::of(&request)?.tenant()?, request.get_ref());
+        let (view, query) = (self.view(&request).await?, request.get_ref());
         let customer_id = convert::customer_id(&query.customer_id)?;
-        let filter = [tenant, "holdings", &customer_id];
+        let filter = [view.tenant.as_str(), "holdings", &customer_id];
         let page = page::page(query.page_size, &query.page_token, &filter)?;
-        let mut holdings = self.store.list_holdings(tenant, &customer_id, &page).await?;
-        let next_page_token = holding::next_page(&filter, &mut holdings, page.limit);
+        let mut holdings = self.store.list_holdings(&view, &customer_id, &page).await?;
+        let next_page_token = holding::next_page(&filter, &mut holdings, page.limit, &view);
         Ok(Response::new(pb::ListHoldingsResponse { holdings, next_page_token }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use huan_chassis::{Result, page::Page, store::Tx};
+use huan_chassis::{Error, Result, page::Page, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
@@ -54,12 +54,13 @@ impl Store {
         Ok(done)
     }
 
-    /// Lists a customer's holdings in the order of holding_id. Errors: NotFound.
-    pub async fn list_holdings(&self, tenant: &str, customer_id: &str, page: &Page) -> Result<Vec<pb::Holding>> {
-        customer::find(self.db.read(), tenant, customer_id).await?;
-        let mut holdings = of(self.db.read(), tenant, customer_id).await?;
-        if let Some(after) = page.after.as_ref().and_then(|key| key.first()) {
-            holdings.retain(|holding| holding.holding_id > *after);
+    /// Lists a customer's holdings in the order of holding_id. Errors: NotFound; InvalidPageToken.
+    pub async fn list_holdings(&self, view: &View, customer_id: &str, page: &Page) -> Result<Vec<pb::Holding>> {
+        customer::find(self.db.read(), &view.tenant, customer_id).await?;
+        let mut holdings = of(self.db.read(), &view.tenant, customer_id).await?;
+        if let Some(after) = &page.after {
+            let last = holdings.iter().position(|holding| after.first() == Some(&token_key(view, holding)));
+            holdings.drain(..=last.ok_or(Error::InvalidPageToken)?);
         }
         holdings.truncate(page.limit as usize + 1);
         Ok(holdings)
@@ -67,8 +68,13 @@ impl Store {
 }
 
 /// The token of the page after a full one.
-pub fn next_page(filter: &[&str], rows: &mut Vec<pb::Holding>, limit: u64) -> String {
-    super::next_page(filter, rows, limit, |row| vec![row.holding_id.clone()])
+pub fn next_page(filter: &[&str], rows: &mut Vec<pb::Holding>, limit: u64, view: &View) -> String {
+    super::next_page(filter, rows, limit, |row| vec![token_key(view, row)])
+}
+
+/// What stands for a holding in a token: its hash, for whoever may not see account numbers may read tokens.
+fn token_key(view: &View, holding: &pb::Holding) -> String {
+    view.hash("holding", &holding.holding_id)
 }
 
 /// A customer's holdings in the order of holding_id. The ids lie in envelopes, so they are put in order here; a customer
