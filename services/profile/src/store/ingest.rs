@@ -96,11 +96,12 @@ impl<'a> Batch<'a> {
     }
 
     async fn apply(mut self, tx: &Tx, catalogue: &Catalogue, answers: &mut [Taken]) -> Result<()> {
-        let now = self.view.time.now();
         let mut ids: Vec<String> = self.events.iter().map(|(_, event)| event.row.customer_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut customers = customer::lock(tx, &self.view.tenant, &ids).await?;
+        // After the lock, for which a roll to a new day may have been waited: no vector goes back a day.
+        let now = self.view.time.now();
         let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
         self.refuse_unknown(&known, answers);
         self.keep_new(tx, answers).await?;

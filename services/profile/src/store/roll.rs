@@ -49,12 +49,16 @@ impl Store {
         if affected.is_empty() && day == view.row.rolled_day && !new_catalogue {
             return Ok(0);
         }
+        if new_catalogue {
+            // First: whoever reads a vector must know the numbers of its features.
+            self.publish_catalogue(tenant).await?;
+        }
         let mut published = 0;
         let affected: Vec<String> = affected.into_iter().collect();
         for ids in affected.chunks(CHUNK) {
             published += self.roll_customers(&view, ids).await?;
         }
-        self.note(tenant, day, time, new_catalogue).await?;
+        self.note(tenant, day, time).await?;
         Ok(published)
     }
 
@@ -62,24 +66,30 @@ impl Store {
         let tx = self.db.begin().await?;
         let customers = customer::lock(&tx, &view.tenant, ids).await?;
         let mut revised = vector::revise(&tx, &self.catalogue, view, customers).await?;
-        revised.retain(|revised| revised.changed);
+        // What was written under the new catalogue already may have been read under the old one.
+        let new_catalogue = view.row.catalogue != self.catalogue.version;
+        revised.retain(|revised| revised.changed || new_catalogue);
         let published = revised.len();
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await?;
         Ok(published)
     }
 
-    async fn note(&self, tenant: &str, day: i32, time: i64, new_catalogue: bool) -> Result<()> {
+    async fn publish_catalogue(&self, tenant: &str) -> Result<()> {
         let tx = self.db.begin().await?;
         let row = tenant::lock(&tx, tenant).await?;
-        let mut change = row.clone().into_active_model();
+        tenant::publish(&tx, &row, Some(&self.catalogue)).await?;
+        tx.commit().await
+    }
+
+    async fn note(&self, tenant: &str, day: i32, time: i64) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let row = tenant::lock(&tx, tenant).await?;
+        let mut change = row.into_active_model();
         change.rolled_day = Set(day);
         change.rolled_time = Set(time);
         change.catalogue = Set(self.catalogue.version);
         tenant_entity::Entity::update(change).exec(&*tx).await?;
-        if new_catalogue {
-            tenant::publish(&tx, &row, Some(&self.catalogue)).await?;
-        }
         tx.commit().await
     }
 
