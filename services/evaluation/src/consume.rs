@@ -32,11 +32,8 @@ use crate::{
 };
 
 const PROFILE_KINDS: [profile::ChangeKind; 2] = [profile::ChangeKind::Standing, profile::ChangeKind::Outcome];
-const DECISION_KINDS: [strategy::ChangeKind; 3] = [
-    strategy::ChangeKind::Exposures,
-    strategy::ChangeKind::Response,
-    strategy::ChangeKind::Assignment,
-];
+const DECISION_KINDS: [strategy::ChangeKind; 3] =
+    [strategy::ChangeKind::Exposures, strategy::ChangeKind::Response, strategy::ChangeKind::Assignment];
 
 /// Follows profile's feed until the store is closed.
 pub async fn profiles(store: Store, channel: client::Channel, keys: Arc<Keys>, status: Status) {
@@ -49,13 +46,7 @@ pub async fn profiles(store: Store, channel: client::Channel, keys: Arc<Keys>, s
             Ok(client.watch_profiles(request).await?.into_inner().boxed())
         })
     });
-    let consumer = Consumer {
-        feed: "profile",
-        start: Start::Saved,
-        open,
-        mark: mark_profile,
-        status,
-    };
+    let consumer = Consumer { feed: "profile", start: Start::Saved, open, mark: mark_profile, status };
     feed::consume(store, consumer, |tx, batch| Box::pin(apply_profiles(tx, batch))).await;
 }
 
@@ -70,13 +61,7 @@ pub async fn decisions(store: Store, channel: client::Channel, keys: Arc<Keys>, 
             Ok(client.watch_decisions(request).await?.into_inner().boxed())
         })
     });
-    let consumer = Consumer {
-        feed: "strategy",
-        start: Start::Saved,
-        open,
-        mark: mark_decision,
-        status,
-    };
+    let consumer = Consumer { feed: "strategy", start: Start::Saved, open, mark: mark_decision, status };
     feed::consume(store, consumer, |tx, batch| Box::pin(apply_decisions(tx, batch))).await;
 }
 
@@ -94,13 +79,7 @@ pub async fn apply_profiles(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<
         }
     }
     directory::upsert(tx, customers).await?;
-    traced(
-        "apply outcomes",
-        "insert_outcomes",
-        &headers,
-        insert_outcomes(tx, outcomes),
-    )
-    .await
+    traced("apply outcomes", "insert_outcomes", &headers, insert_outcomes(tx, outcomes)).await
 }
 
 /// Writes a batch of strategy's feed.
@@ -126,27 +105,9 @@ pub async fn apply_decisions(tx: &Tx, batch: &[WatchDecisionsResponse]) -> Resul
             None => {}
         }
     }
-    traced(
-        "apply exposures",
-        "insert_exposures",
-        &exposed,
-        insert_exposures(tx, exposures),
-    )
-    .await?;
-    traced(
-        "apply responses",
-        "insert_responses",
-        &responded,
-        insert_responses(tx, responses),
-    )
-    .await?;
-    traced(
-        "apply assignments",
-        "insert_assignments",
-        &assigned,
-        insert_assignments(tx, assignments),
-    )
-    .await
+    traced("apply exposures", "insert_exposures", &exposed, insert_exposures(tx, exposures)).await?;
+    traced("apply responses", "insert_responses", &responded, insert_responses(tx, responses)).await?;
+    traced("apply assignments", "insert_assignments", &assigned, insert_assignments(tx, assignments)).await
 }
 
 /// Runs the writing of a batch inside a span of each request that made one of its rows, so that every one of their
@@ -161,10 +122,9 @@ async fn traced(
     parents.retain(|parent| !parent.is_empty());
     parents.dedup();
     let spans: Vec<Span> = parents.iter().map(|parent| span(name, parent)).collect();
-    let below = spans.first().map_or_else(
-        Span::none,
-        |first| info_span!(parent: first, "store", otel.name = store, rows = headers.len()),
-    );
+    let below = spans
+        .first()
+        .map_or_else(Span::none, |first| info_span!(parent: first, "store", otel.name = store, rows = headers.len()));
     write.instrument(below).await
 }
 

@@ -33,9 +33,7 @@ const MAX_NAME: usize = 64;
 pub fn create_review(request: &pb::CreateReviewRequest) -> Result<(String, Spec)> {
     let mut faults = Faults::new();
     let request_id = faults.id("request_id", &request.request_id);
-    let spec = faults
-        .required("spec", request.spec.as_ref())
-        .and_then(|asked| spec(&mut faults, asked));
+    let spec = faults.required("spec", request.spec.as_ref()).and_then(|asked| spec(&mut faults, asked));
     faults.finish()?;
     Ok((request_id, spec.expect("a missing spec or subject is a fault")))
 }
@@ -65,21 +63,11 @@ fn spec(faults: &mut Faults, asked: &pb::ReviewSpec) -> Option<Spec> {
     if !(0..=MAX_WINDOW).contains(&asked.window_days) {
         faults.add("spec.window_days", format!("is not between 0 and {MAX_WINDOW}"));
     }
-    let confidence = if asked.confidence == 0.0 {
-        CONFIDENCE
-    } else {
-        asked.confidence
-    };
+    let confidence = if asked.confidence == 0.0 { CONFIDENCE } else { asked.confidence };
     if !(0.5..=0.999).contains(&confidence) {
         faults.add("spec.confidence", "is not between 0.5 and 0.999");
     }
-    Some(Spec {
-        subject: subject?,
-        event_type,
-        metric,
-        window_days: asked.window_days.unsigned_abs(),
-        confidence,
-    })
+    Some(Spec { subject: subject?, event_type, metric, window_days: asked.window_days.unsigned_abs(), confidence })
 }
 
 fn experiment(faults: &mut Faults, asked: &pb::ExperimentSubject) -> Subject {
@@ -89,31 +77,18 @@ fn experiment(faults: &mut Faults, asked: &pb::ExperimentSubject) -> Subject {
     if !arm.is_empty() && arm == against {
         faults.add("spec.experiment.against", "is the arm itself");
     }
-    Subject::Experiment {
-        experiment_id,
-        arm,
-        against: Some(against).filter(|against| !against.is_empty()),
-    }
+    Subject::Experiment { experiment_id, arm, against: Some(against).filter(|against| !against.is_empty()) }
 }
 
 /// Writes what was asked, with defaults filled in.
 pub fn spec_message(spec: &Spec) -> pb::ReviewSpec {
     let subject = match spec.subject.clone() {
-        Subject::Strategy { strategy_id, holdout } => review_spec::Subject::Strategy(pb::StrategySubject {
-            strategy_id,
-            holdout: holdout.into(),
-        }),
-        Subject::Experiment {
-            experiment_id,
-            arm,
-            against,
-        } => {
+        Subject::Strategy { strategy_id, holdout } => {
+            review_spec::Subject::Strategy(pb::StrategySubject { strategy_id, holdout: holdout.into() })
+        }
+        Subject::Experiment { experiment_id, arm, against } => {
             let against = against.unwrap_or_default();
-            review_spec::Subject::Experiment(pb::ExperimentSubject {
-                experiment_id,
-                arm,
-                against,
-            })
+            review_spec::Subject::Experiment(pb::ExperimentSubject { experiment_id, arm, against })
         }
     };
     pb::ReviewSpec {
@@ -139,12 +114,7 @@ pub fn review_message(spec: &Spec, arms: &Arms, figures: &Figures) -> pb::Review
 
 fn arm_message(name: &str, stats: ArmStats) -> pb::ArmSummary {
     let customers = i64::try_from(stats.n).unwrap_or(i64::MAX);
-    pb::ArmSummary {
-        arm: name.to_owned(),
-        customers,
-        mean: stats.mean,
-        variance: stats.variance,
-    }
+    pb::ArmSummary { arm: name.to_owned(), customers, mean: stats.mean, variance: stats.variance }
 }
 
 fn effect_message(effect: Effect) -> pb::Effect {
@@ -179,13 +149,9 @@ pub fn reviews(mut rows: Vec<review::Model>, page: &Page, filter: &[&str]) -> Re
     let more = rows.len() > page.limit as usize;
     rows.truncate(page.limit as usize);
     let last = rows.last().filter(|_| more);
-    let next_page_token = last
-        .map(|row| next_token(filter, &[&row.create_time.to_string(), &row.review_id]))
-        .unwrap_or_default();
-    Ok(pb::ListReviewsResponse {
-        reviews: rows.iter().map(review).collect::<Result<_>>()?,
-        next_page_token,
-    })
+    let next_page_token =
+        last.map(|row| next_token(filter, &[&row.create_time.to_string(), &row.review_id])).unwrap_or_default();
+    Ok(pb::ListReviewsResponse { reviews: rows.iter().map(review).collect::<Result<_>>()?, next_page_token })
 }
 
 /// Writes a page out of all arms, which are in order. Errors: InvalidPageToken.
@@ -195,14 +161,10 @@ pub fn arms(arms: Vec<pb::ArmCount>, page: &Page, filter: &[&str]) -> Result<pb:
         Some([subject, arm]) => Some((subject, arm)),
         Some(_) => return Err(Error::InvalidPageToken),
     };
-    let mut rest = arms
-        .into_iter()
-        .filter(|row| after.is_none_or(|after| (&row.subject, &row.arm) > after));
+    let mut rest = arms.into_iter().filter(|row| after.is_none_or(|after| (&row.subject, &row.arm) > after));
     let arms: Vec<_> = rest.by_ref().take(page.limit as usize).collect();
     let last = arms.last().filter(|_| rest.next().is_some());
-    let next_page_token = last
-        .map(|row| next_token(filter, &[&row.subject, &row.arm]))
-        .unwrap_or_default();
+    let next_page_token = last.map(|row| next_token(filter, &[&row.subject, &row.arm])).unwrap_or_default();
     Ok(pb::ListArmsResponse { arms, next_page_token })
 }
 

@@ -38,10 +38,7 @@ pub fn welch(treatment: ArmStats, control: ArmStats, confidence: f64) -> Effect 
     if treatment.n < 2 || control.n < 2 {
         return unknown(difference);
     }
-    let (v1, v2) = (
-        treatment.variance / treatment.n as f64,
-        control.variance / control.n as f64,
-    );
+    let (v1, v2) = (treatment.variance / treatment.n as f64, control.variance / control.n as f64);
     let standard_error = (v1 + v2).sqrt();
     if standard_error == 0.0 {
         return certain(difference, (treatment.n + control.n - 2) as f64);
@@ -65,26 +62,12 @@ fn satterthwaite(part: f64, n1: u64, n2: u64) -> f64 {
 
 fn certain(difference: f64, df: f64) -> Effect {
     let p_value = if difference == 0.0 { 1.0 } else { 0.0 };
-    Effect {
-        difference,
-        standard_error: 0.0,
-        degrees_of_freedom: df,
-        lower: difference,
-        upper: difference,
-        p_value,
-    }
+    Effect { difference, standard_error: 0.0, degrees_of_freedom: df, lower: difference, upper: difference, p_value }
 }
 
 fn unknown(difference: f64) -> Effect {
     let nan = f64::NAN;
-    Effect {
-        difference,
-        standard_error: nan,
-        degrees_of_freedom: nan,
-        lower: nan,
-        upper: nan,
-        p_value: nan,
-    }
+    Effect { difference, standard_error: nan, degrees_of_freedom: nan, lower: nan, upper: nan, p_value: nan }
 }
 
 #[cfg(test)]
@@ -98,10 +81,7 @@ mod tests {
     #[test]
     fn arms_that_do_not_vary_are_certain() {
         let effect = welch(arm(10, 3.0, 0.0), arm(20, 1.0, 0.0), 0.95);
-        assert_eq!(
-            (effect.difference, effect.lower, effect.upper, effect.p_value),
-            (2.0, 2.0, 2.0, 0.0)
-        );
+        assert_eq!((effect.difference, effect.lower, effect.upper, effect.p_value), (2.0, 2.0, 2.0, 0.0));
         assert_eq!(effect.degrees_of_freedom, 28.0);
         assert_eq!(welch(arm(10, 3.0, 0.0), arm(20, 3.0, 0.0), 0.95).p_value, 1.0);
     }

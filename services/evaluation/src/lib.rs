@@ -51,13 +51,8 @@ pub async fn serve(
     let routes =
         Routes::new(ReviewServiceServer::new(Rpc { store: store.clone() })).add_service(feed::server(statuses));
     let owners = Arc::new(Directory::new(store.clone()));
-    let parts = Parts {
-        service: NAME,
-        routes,
-        keys,
-        owners,
-        names: &[SERVICE_NAME, feed_service_server::SERVICE_NAME],
-    };
+    let parts =
+        Parts { service: NAME, routes, keys, owners, names: &[SERVICE_NAME, feed_service_server::SERVICE_NAME] };
     let ending = async move {
         shutdown.await;
         store.close();
@@ -71,11 +66,6 @@ async fn follow(config: &Config, store: &Store, keys: &Arc<Keys>) -> Result<Vec<
     let channel = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;
     tokio::spawn(consume::profiles(store.clone(), channel, keys.clone(), profile.clone()));
     let channel = client::connect_lazy(&config.strategy, keys.clone(), NAME).await?;
-    tokio::spawn(consume::decisions(
-        store.clone(),
-        channel,
-        keys.clone(),
-        strategy.clone(),
-    ));
+    tokio::spawn(consume::decisions(store.clone(), channel, keys.clone(), strategy.clone()));
     Ok(vec![profile, strategy])
 }

@@ -14,11 +14,7 @@ pub struct Moments {
 impl Moments {
     /// Begins with `n` values of this `mean`, whose squared deviations from it sum to `squares`.
     pub fn new(n: u64, mean: f64, squares: f64) -> Self {
-        if n == 0 {
-            Self::default()
-        } else {
-            Self { n, mean, squares }
-        }
+        if n == 0 { Self::default() } else { Self { n, mean, squares } }
     }
 
     /// Adds one value (Welford 1962).
@@ -44,16 +40,8 @@ impl Moments {
 
     /// The statistics of the values so far.
     pub fn stats(&self) -> ArmStats {
-        let variance = if self.n < 2 {
-            0.0
-        } else {
-            self.squares / (self.n - 1) as f64
-        };
-        ArmStats {
-            n: self.n,
-            mean: self.mean,
-            variance,
-        }
+        let variance = if self.n < 2 { 0.0 } else { self.squares / (self.n - 1) as f64 };
+        ArmStats { n: self.n, mean: self.mean, variance }
     }
 }
 
@@ -82,10 +70,7 @@ mod tests {
             parts.merge(&(cut..1000).map(value).collect());
             let merged = parts.stats();
             assert_eq!(merged.n, whole.n);
-            assert!(
-                close(merged.mean, whole.mean) && close(merged.variance, whole.variance),
-                "cut at {cut}"
-            );
+            assert!(close(merged.mean, whole.mean) && close(merged.variance, whole.variance), "cut at {cut}");
         }
     }
 

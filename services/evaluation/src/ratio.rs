@@ -28,19 +28,9 @@ pub fn sample_ratio(treatment: u64, control: u64, expected_share: f64) -> Sample
     // Σ (observed − expected)²/expected over both arms, which share one deviation.
     let deviation = treatment as f64 - n * expected_share;
     let spread = n * expected_share * (1.0 - expected_share);
-    let chi_squared = if deviation == 0.0 {
-        0.0
-    } else {
-        deviation * deviation / spread
-    };
+    let chi_squared = if deviation == 0.0 { 0.0 } else { deviation * deviation / spread };
     let p_value = normal::two_sided(chi_squared.sqrt());
-    SampleRatio {
-        expected_share,
-        observed_share,
-        chi_squared,
-        p_value,
-        sound: p_value >= BROKEN,
-    }
+    SampleRatio { expected_share, observed_share, chi_squared, p_value, sound: p_value >= BROKEN }
 }
 
 #[cfg(test)]
@@ -57,9 +47,6 @@ mod tests {
     fn an_arm_meant_to_be_empty_is_judged() {
         assert!(sample_ratio(10, 0, 1.0).sound);
         let broken = sample_ratio(10, 1, 1.0);
-        assert_eq!(
-            (broken.chi_squared, broken.p_value, broken.sound),
-            (f64::INFINITY, 0.0, false)
-        );
+        assert_eq!((broken.chi_squared, broken.p_value, broken.sound), (f64::INFINITY, 0.0, false));
     }
 }

@@ -27,12 +27,7 @@ pub struct Asked<'a> {
 
 /// Measures and keeps a review. Errors: Invalid, WrongState if an arm is too small.
 pub async fn create_review(store: &Store, asked: Asked<'_>, now: DateTime<Utc>) -> Result<pb::Review> {
-    let Asked {
-        tenant,
-        creator,
-        request_id,
-        spec,
-    } = asked;
+    let Asked { tenant, creator, request_id, spec } = asked;
     if let Some(made) = review::find_request(store, tenant, &request_id).await? {
         return convert::review(&made);
     }
@@ -56,23 +51,15 @@ pub async fn create_review(store: &Store, asked: Asked<'_>, now: DateTime<Utc>) 
 pub async fn list_arms(store: &Store, tenant: &str) -> Result<Vec<pb::ArmCount>> {
     let exposures = exposure::count_exposures(store, tenant).await?;
     let assignments = assignment::count_assignments(store, tenant).await?;
-    let of_strategies = exposures
-        .into_iter()
-        .map(|((strategy, by_all, by_strategy), customers)| {
-            let arm = holdout_arm(by_all, by_strategy).to_owned();
-            pb::ArmCount {
-                subject: format!("strategy:{strategy}"),
-                arm,
-                customers,
-            }
-        });
-    let of_experiments = assignments
-        .into_iter()
-        .map(|((experiment, arm), customers)| pb::ArmCount {
-            subject: format!("experiment:{experiment}"),
-            arm,
-            customers,
-        });
+    let of_strategies = exposures.into_iter().map(|((strategy, by_all, by_strategy), customers)| {
+        let arm = holdout_arm(by_all, by_strategy).to_owned();
+        pb::ArmCount { subject: format!("strategy:{strategy}"), arm, customers }
+    });
+    let of_experiments = assignments.into_iter().map(|((experiment, arm), customers)| pb::ArmCount {
+        subject: format!("experiment:{experiment}"),
+        arm,
+        customers,
+    });
     let mut arms: Vec<_> = of_strategies.chain(of_experiments).collect();
     arms.sort_by(|a, b| (&a.subject, &a.arm).cmp(&(&b.subject, &b.arm)));
     Ok(arms)

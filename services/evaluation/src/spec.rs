@@ -81,11 +81,7 @@ pub struct Figures {
 impl Arm {
     /// An arm that nobody is in.
     pub fn empty(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            moments: Moments::default(),
-            share: 0.0,
-        }
+        Self { name: name.to_owned(), moments: Moments::default(), share: 0.0 }
     }
 }
 

@@ -37,10 +37,7 @@ where
     let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
     while rows.peek().is_some() {
         let chunk: Vec<A> = rows.by_ref().take(size).collect();
-        E::insert_many(chunk)
-            .on_conflict(conflict.clone())
-            .exec_without_returning(&**tx)
-            .await?;
+        E::insert_many(chunk).on_conflict(conflict.clone()).exec_without_returning(&**tx).await?;
     }
     Ok(())
 }
@@ -56,10 +53,7 @@ fn earliest_stays<E: EntityTrait>(time: E::Column) -> OnConflict {
     let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
     let others: Vec<_> = E::Column::iter().filter(|column| !is_key(column)).collect();
     let earlier = Expr::col((Alias::new("excluded"), time)).lt(Expr::col((E::default(), time)));
-    OnConflict::columns(keys)
-        .update_columns(others)
-        .action_and_where(earlier)
-        .to_owned()
+    OnConflict::columns(keys).update_columns(others).action_and_where(earlier).to_owned()
 }
 
 fn key<E: EntityTrait>() -> Vec<E::Column> {

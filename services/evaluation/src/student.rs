@@ -23,15 +23,8 @@ const GAMMA_RATIO: [f64; 8] = [
 ];
 
 /// d(w √((eʸ − 1)/y))/dw with y proportional to w², in powers of y.
-const STRETCH: [f64; 7] = [
-    1.0,
-    3.0 / 4.0,
-    25.0 / 96.0,
-    7.0 / 128.0,
-    79.0 / 10240.0,
-    33.0 / 40960.0,
-    923.0 / 12386304.0,
-];
+const STRETCH: [f64; 7] =
+    [1.0, 3.0 / 4.0, 25.0 / 96.0, 7.0 / 128.0, 79.0 / 10240.0, 33.0 / 40960.0, 923.0 / 12386304.0];
 
 /// The chance that |T| exceeds |t|, for `df` ≥ 1 degrees of freedom; infinite `df` is the normal distribution.
 pub fn two_sided(t: f64, df: f64) -> f64 {
@@ -63,11 +56,7 @@ pub fn two_sided_quantile(alpha: f64, df: f64) -> f64 {
         }
         let step = miss * chance / (2.0 * t * density(t, df));
         let newton = u + step;
-        let next = if newton > low && newton < high {
-            newton
-        } else {
-            0.5 * (low + high)
-        };
+        let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
         if (next - u).abs() < 1e-15 || (high - low).abs() < 1e-15 {
             return next.exp();
         }

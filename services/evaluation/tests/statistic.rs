@@ -79,13 +79,7 @@ fn effects_agree() {
         let effect = welch(arm(row.treatment), arm(row.control), row.confidence);
         close("difference", effect.difference, row.difference, 1e-12, &row);
         close("standard_error", effect.standard_error, row.standard_error, 1e-12, &row);
-        close(
-            "degrees_of_freedom",
-            effect.degrees_of_freedom,
-            row.degrees_of_freedom,
-            1e-12,
-            &row,
-        );
+        close("degrees_of_freedom", effect.degrees_of_freedom, row.degrees_of_freedom, 1e-12, &row);
         close("lower", effect.lower, row.lower, 1e-9, &row);
         close("upper", effect.upper, row.upper, 1e-9, &row);
         close("p_value", effect.p_value, row.p_value, 1e-9, &row);
@@ -113,8 +107,5 @@ fn arm((n, mean, variance): (u64, f64, f64)) -> ArmStats {
 }
 
 fn close(what: &str, ours: f64, theirs: f64, relative: f64, row: &impl std::fmt::Debug) {
-    assert!(
-        (ours - theirs).abs() <= relative * theirs.abs(),
-        "{what}: {ours:e} instead of {theirs:e} in {row:?}"
-    );
+    assert!((ours - theirs).abs() <= relative * theirs.abs(), "{what}: {ours:e} instead of {theirs:e} in {row:?}");
 }

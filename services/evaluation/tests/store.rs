@@ -65,32 +65,13 @@ fn bought(id: u32, customer: u32, amount_minor: i64, time: i64) -> outcome::Mode
 }
 
 fn of_experiment(experiment: &str, arm: &str, metric: Metric) -> Spec {
-    let subject = Subject::Experiment {
-        experiment_id: experiment.into(),
-        arm: arm.into(),
-        against: None,
-    };
-    Spec {
-        subject,
-        event_type: "spend".into(),
-        metric,
-        window_days: 14,
-        confidence: 0.95,
-    }
+    let subject = Subject::Experiment { experiment_id: experiment.into(), arm: arm.into(), against: None };
+    Spec { subject, event_type: "spend".into(), metric, window_days: 14, confidence: 0.95 }
 }
 
 fn of_strategy(holdout: Holdout, metric: Metric, window_days: u32) -> Spec {
-    let subject = Subject::Strategy {
-        strategy_id: "s".into(),
-        holdout,
-    };
-    Spec {
-        subject,
-        event_type: "spend".into(),
-        metric,
-        window_days,
-        confidence: 0.95,
-    }
+    let subject = Subject::Strategy { strategy_id: "s".into(), holdout };
+    Spec { subject, event_type: "spend".into(), metric, window_days, confidence: 0.95 }
 }
 
 async fn take(store: &Store, exposures: Vec<exposure::Model>, outcomes: Vec<outcome::Model>) {
@@ -101,10 +82,7 @@ async fn take(store: &Store, exposures: Vec<exposure::Model>, outcomes: Vec<outc
 }
 
 fn close(ours: f64, theirs: f64) {
-    assert!(
-        (ours - theirs).abs() <= 1e-9 * theirs.abs(),
-        "{ours} instead of {theirs}"
-    );
+    assert!((ours - theirs).abs() <= 1e-9 * theirs.abs(), "{ours} instead of {theirs}");
 }
 
 fn same(arm: &Arm, values: impl IntoIterator<Item = f64>) {
@@ -117,17 +95,9 @@ fn same(arm: &Arm, values: impl IntoIterator<Item = f64>) {
 #[tokio::test]
 async fn the_first_exposure_stays_in_whatever_order_they_come() {
     each(Migrator, async |store| {
-        take(
-            &store,
-            vec![exposed("s", 1, 20), exposed("s", 1, 10), exposed("t", 1, 5)],
-            vec![],
-        )
-        .await;
+        take(&store, vec![exposed("s", 1, 20), exposed("s", 1, 10), exposed("t", 1, 5)], vec![]).await;
         take(&store, vec![exposed("s", 1, 30)], vec![]).await;
-        let held = exposure::Model {
-            universal_held: true,
-            ..exposed("s", 1, 8)
-        };
+        let held = exposure::Model { universal_held: true, ..exposed("s", 1, 8) };
         take(&store, vec![held.clone(), exposed("s", 1, 9)], vec![]).await;
         take(&store, vec![exposed("s", 1, 8)], vec![]).await;
         let mut kept = exposure::Entity::find().all(store.read()).await.unwrap();
@@ -150,27 +120,15 @@ async fn rows_that_come_again_change_nothing() {
         };
         for _ in 0..2 {
             let tx = store.begin().await.unwrap();
-            insert_outcomes(&tx, vec![bought(1, 1, 5, 1), bought(1, 1, 5, 1)])
-                .await
-                .unwrap();
-            insert_responses(&tx, vec![response.clone(), response.clone()])
-                .await
-                .unwrap();
-            insert_assignments(&tx, vec![assigned("x", 1, "a", false)])
-                .await
-                .unwrap();
+            insert_outcomes(&tx, vec![bought(1, 1, 5, 1), bought(1, 1, 5, 1)]).await.unwrap();
+            insert_responses(&tx, vec![response.clone(), response.clone()]).await.unwrap();
+            insert_assignments(&tx, vec![assigned("x", 1, "a", false)]).await.unwrap();
             insert_assignments(&tx, vec![]).await.unwrap();
             tx.commit().await.unwrap();
         }
-        assert_eq!(
-            outcome::Entity::find().all(store.read()).await.unwrap(),
-            [bought(1, 1, 5, 1)]
-        );
+        assert_eq!(outcome::Entity::find().all(store.read()).await.unwrap(), [bought(1, 1, 5, 1)]);
         assert_eq!(response::Entity::find().all(store.read()).await.unwrap(), [response]);
-        assert_eq!(
-            assignment::Entity::find().all(store.read()).await.unwrap(),
-            [assigned("x", 1, "a", false)]
-        );
+        assert_eq!(assignment::Entity::find().all(store.read()).await.unwrap(), [assigned("x", 1, "a", false)]);
     })
     .await;
 }
@@ -179,10 +137,7 @@ async fn rows_that_come_again_change_nothing() {
 async fn outcomes_count_within_the_window_only() {
     each(Migrator, async |store| {
         let start = 100 * DAY;
-        let control = |customer| exposure::Model {
-            universal_held: true,
-            ..exposed("s", customer, start)
-        };
+        let control = |customer| exposure::Model { universal_held: true, ..exposed("s", customer, start) };
         let exposures = vec![exposed("s", 1, start), exposed("s", 2, start), control(3), control(4)];
         let outcomes = vec![
             bought(1, 1, 10, start - 1),
@@ -191,30 +146,19 @@ async fn outcomes_count_within_the_window_only() {
             bought(4, 1, 80, start + 7 * DAY),
             bought(5, 3, -5, start + DAY),
             bought(6, 9, 1000, start),
-            outcome::Model {
-                tenant: "other".into(),
-                ..bought(7, 2, 1000, start)
-            },
-            outcome::Model {
-                event_type: "visit".into(),
-                ..bought(8, 2, 1000, start)
-            },
+            outcome::Model { tenant: "other".into(), ..bought(7, 2, 1000, start) },
+            outcome::Model { event_type: "visit".into(), ..bought(8, 2, 1000, start) },
         ];
         take(&store, exposures, outcomes).await;
-        let ask = async |metric, days| {
-            measure(&store, "bank", &of_strategy(Holdout::Universal, metric, days))
-                .await
-                .unwrap()
-        };
+        let ask =
+            async |metric, days| measure(&store, "bank", &of_strategy(Holdout::Universal, metric, days)).await.unwrap();
         let Arms { treatment, control } = ask(Metric::Amount, 7).await;
         same(&treatment, [60.0, 0.0]);
         same(&control, [-5.0, 0.0]);
         same(&ask(Metric::Count, 7).await.treatment, [2.0, 0.0]);
         same(&ask(Metric::Rate, 7).await.treatment, [1.0, 0.0]);
         same(&ask(Metric::Amount, 0).await.treatment, [140.0, 0.0]);
-        let nobody = measure(&store, "other", &of_strategy(Holdout::Universal, Metric::Rate, 7))
-            .await
-            .unwrap();
+        let nobody = measure(&store, "other", &of_strategy(Holdout::Universal, Metric::Rate, 7)).await.unwrap();
         assert_eq!(nobody.treatment.moments, Moments::default());
     })
     .await;
@@ -233,28 +177,17 @@ async fn each_holdout_has_its_own_arms() {
             exposures.push(row);
         }
         // Neither holdout touches these.
-        let free = |customer| exposure::Model {
-            universal_share: 0.0,
-            strategy_share: 0.0,
-            ..exposed("s", customer, DAY)
-        };
+        let free =
+            |customer| exposure::Model { universal_share: 0.0, strategy_share: 0.0, ..exposed("s", customer, DAY) };
         exposures.extend([free(50), free(51)]);
         take(&store, exposures, (0..10).map(|i| bought(i, i, 100, DAY)).collect()).await;
-        let universal = measure(&store, "bank", &of_strategy(Holdout::Universal, Metric::Rate, 7))
-            .await
-            .unwrap();
+        let universal = measure(&store, "bank", &of_strategy(Holdout::Universal, Metric::Rate, 7)).await.unwrap();
         same(&universal.treatment, (4..40).map(|i| f64::from(u8::from(i < 10))));
         same(&universal.control, [1.0; 4]);
         let spec = of_strategy(Holdout::Strategy, Metric::Rate, 7);
         let strategy = measure(&store, "bank", &spec).await.unwrap();
-        same(
-            &strategy.control,
-            (4..40).filter(|i| i % 4 == 0).map(|i| f64::from(u8::from(i < 10))),
-        );
-        same(
-            &strategy.treatment,
-            (4..40).filter(|i| i % 4 != 0).map(|i| f64::from(u8::from(i < 10))),
-        );
+        same(&strategy.control, (4..40).filter(|i| i % 4 == 0).map(|i| f64::from(u8::from(i < 10))));
+        same(&strategy.treatment, (4..40).filter(|i| i % 4 != 0).map(|i| f64::from(u8::from(i < 10))));
         close(reckon(&spec, &strategy).unwrap().sample_ratio.expected_share, 1.0 - 0.3);
     })
     .await;
@@ -265,25 +198,11 @@ async fn a_far_off_mean_costs_no_digits() {
     each(Migrator, async |store| {
         const FAR: i64 = 3_000_000_000_000;
         let near = |i: u32| i64::from(i * 7919 % 1009);
-        let exposures = (0..2000).map(|i| exposure::Model {
-            universal_held: i % 2 == 0,
-            ..exposed("s", i, DAY)
-        });
-        take(
-            &store,
-            exposures.collect(),
-            (0..2000).map(|i| bought(i, i, FAR + near(i), DAY)).collect(),
-        )
-        .await;
-        let arms = measure(&store, "bank", &of_strategy(Holdout::Universal, Metric::Amount, 1))
-            .await
-            .unwrap();
+        let exposures = (0..2000).map(|i| exposure::Model { universal_held: i % 2 == 0, ..exposed("s", i, DAY) });
+        take(&store, exposures.collect(), (0..2000).map(|i| bought(i, i, FAR + near(i), DAY)).collect()).await;
+        let arms = measure(&store, "bank", &of_strategy(Holdout::Universal, Metric::Amount, 1)).await.unwrap();
         for (arm, parity) in [(&arms.control, 0), (&arms.treatment, 1)] {
-            let theirs = (0..2000)
-                .filter(|i| i % 2 == parity)
-                .map(|i| near(i) as f64)
-                .collect::<Moments>()
-                .stats();
+            let theirs = (0..2000).filter(|i| i % 2 == parity).map(|i| near(i) as f64).collect::<Moments>().stats();
             let ours = arm.moments.stats();
             close(ours.mean, FAR as f64 + theirs.mean);
             close(ours.variance, theirs.variance);
@@ -295,11 +214,7 @@ async fn a_far_off_mean_costs_no_digits() {
 /// The sizes and visits of MineThatData's e-mail campaign (Hillstrom 2008).
 #[tokio::test]
 async fn a_finished_campaign_is_measured_to_six_decimals() {
-    const ARMS: [(&str, u32, u32); 3] = [
-        ("mens", 21_307, 3_894),
-        ("womens", 21_387, 3_238),
-        ("none", 21_306, 2_262),
-    ];
+    const ARMS: [(&str, u32, u32); 3] = [("mens", 21_307, 3_894), ("womens", 21_387, 3_238), ("none", 21_306, 2_262)];
     each(Migrator, async |store| {
         let (mut assignments, mut outcomes, mut customer) = (Vec::new(), Vec::new(), 0);
         for (arm, size, visits) in ARMS {

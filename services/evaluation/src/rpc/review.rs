@@ -25,12 +25,7 @@ impl ReviewService for Rpc {
     ) -> Result<Response<pb::CreateReviewResponse>, Status> {
         let caller = Identity::of(&request)?;
         let (request_id, spec) = convert::create_review(request.get_ref())?;
-        let asked = Asked {
-            tenant: caller.tenant()?,
-            creator: &caller.subject,
-            request_id,
-            spec,
-        };
+        let asked = Asked { tenant: caller.tenant()?, creator: &caller.subject, request_id, spec };
         let review = review::create_review(&self.store, asked, clock::system_now()).await?;
         Ok(Response::new(pb::CreateReviewResponse { review: Some(review) }))
     }
@@ -42,9 +37,7 @@ impl ReviewService for Rpc {
         let tenant = Identity::of(&request)?.tenant()?;
         let review_id = convert::get_review(request.get_ref())?;
         let row = table::get_review(&self.store, tenant, &review_id).await?;
-        Ok(Response::new(pb::GetReviewResponse {
-            review: Some(convert::review(&row)?),
-        }))
+        Ok(Response::new(pb::GetReviewResponse { review: Some(convert::review(&row)?) }))
     }
 
     async fn list_reviews(

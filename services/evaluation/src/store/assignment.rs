@@ -27,10 +27,7 @@ pub async fn count_assignments(store: &Store, tenant: &str) -> Result<BTreeMap<(
         .into_tuple()
         .all(store.read())
         .await?;
-    Ok(counted
-        .into_iter()
-        .map(|(experiment, arm, n)| ((experiment, arm), n))
-        .collect())
+    Ok(counted.into_iter().map(|(experiment, arm, n)| ((experiment, arm), n)).collect())
 }
 
 /// Finds the control of an experiment; None if nobody is in it.

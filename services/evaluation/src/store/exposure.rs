@@ -28,8 +28,5 @@ pub async fn count_exposures(store: &Store, tenant: &str) -> Result<BTreeMap<(St
         .into_tuple()
         .all(store.read())
         .await?;
-    Ok(counted
-        .into_iter()
-        .map(|(strategy, by_all, by_strategy, n)| ((strategy, by_all, by_strategy), n))
-        .collect())
+    Ok(counted.into_iter().map(|(strategy, by_all, by_strategy, n)| ((strategy, by_all, by_strategy), n)).collect())
 }

@@ -21,36 +21,22 @@ const DAY: i64 = 24 * 3600 * 1_000_000;
 
 /// Measures both arms. An arm without customers is empty. Errors: Invalid if an arm is measured against itself.
 pub async fn measure(store: &Store, tenant: &str, spec: &Spec) -> Result<Arms> {
-    let window = if spec.window_days == 0 {
-        FOR_EVER
-    } else {
-        i64::from(spec.window_days) * DAY
-    };
+    let window = if spec.window_days == 0 { FOR_EVER } else { i64::from(spec.window_days) * DAY };
     let mut values: Vec<Value> = vec![tenant.into(), spec.event_type.as_str().into(), window.into()];
     let (member, arm, against) = match &spec.subject {
         Subject::Strategy { strategy_id, holdout } => {
             values.push(strategy_id.as_str().into());
             (exposed(*holdout), "treated".to_owned(), "held".to_owned())
         }
-        Subject::Experiment {
-            experiment_id,
-            arm,
-            against,
-        } => {
+        Subject::Experiment { experiment_id, arm, against } => {
             let against = match against {
                 Some(against) => against.clone(),
-                None => assignment::find_control(store, tenant, experiment_id)
-                    .await?
-                    .unwrap_or_default(),
+                None => assignment::find_control(store, tenant, experiment_id).await?.unwrap_or_default(),
             };
             if *arm == against {
                 return Err(Error::invalid("spec.experiment.arm", "is measured against itself"));
             }
-            values.extend([
-                experiment_id.as_str().into(),
-                arm.as_str().into(),
-                against.as_str().into(),
-            ]);
+            values.extend([experiment_id.as_str().into(), arm.as_str().into(), against.as_str().into()]);
             (ASSIGNED, arm.clone(), against)
         }
     };
@@ -58,14 +44,9 @@ pub async fn measure(store: &Store, tenant: &str, spec: &Spec) -> Result<Arms> {
     let statement = Statement::from_sql_and_values(store.read().get_database_backend(), sql, values);
     let rows = read(store, statement).await?;
     let side = |name: String, held: i32| {
-        rows.iter()
-            .find(|row| row.held == held)
-            .map_or(Arm::empty(&name), |row| row.arm(&name))
+        rows.iter().find(|row| row.held == held).map_or(Arm::empty(&name), |row| row.arm(&name))
     };
-    Ok(Arms {
-        treatment: side(arm, 0),
-        control: side(against, 1),
-    })
+    Ok(Arms { treatment: side(arm, 0), control: side(against, 1) })
 }
 
 async fn read(store: &Store, statement: Statement) -> Result<Vec<Row>> {
@@ -101,11 +82,7 @@ impl Row {
         let some = self.some.unsigned_abs();
         let mut moments = Moments::new(some, self.mean, self.squares);
         moments.merge(&Moments::new(self.customers.unsigned_abs() - some, 0.0, 0.0));
-        Arm {
-            name: name.to_owned(),
-            moments,
-            share: self.share,
-        }
+        Arm { name: name.to_owned(), moments, share: self.share }
     }
 }
 
@@ -147,7 +124,7 @@ fn exposed(holdout: Holdout) -> &'static str {
         }
         Holdout::Universal | Holdout::Unspecified => {
             "SELECT customer_key, time, universal_share AS share, CASE WHEN universal_held THEN 1 ELSE 0 END AS held \
-             FROM exposure WHERE tenant = $1 AND strategy_id = $4 AND universal_share > 0"
+             FROM exposure WHERE tenant = $1 AND strategy_id = $4 AND universal_share > 0 AND NOT strategy_held"
         }
     }
 }

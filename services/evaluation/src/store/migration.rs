@@ -1,9 +1,6 @@
 //! The migrations of the evaluation store, in order. A published one is never edited.
 
-#![allow(
-    elided_lifetimes_in_paths,
-    reason = "async_trait binds what is elided as the trait does"
-)]
+#![allow(elided_lifetimes_in_paths, reason = "async_trait binds what is elided as the trait does")]
 
 use sea_orm_migration::prelude::*;
 

@@ -11,18 +11,13 @@ use super::{Store, entity::review};
 /// Keeps a review, or answers with the one that its request made before.
 pub async fn create_review(store: &Store, row: review::Model) -> Result<review::Model> {
     let tx = store.begin().await?;
-    let inserted = review::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(&*tx)
-        .await;
+    let inserted = review::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await;
     match inserted {
         Ok(_) => tx.commit().await.map(|()| row),
         Err(error) if is_unique_violation(&error) => {
             drop(tx);
             let made = find_request(store, &row.tenant, &row.request_id).await?;
-            made.ok_or(Error::AlreadyExists {
-                what: "review",
-                field: "review_id",
-            })
+            made.ok_or(Error::AlreadyExists { what: "review", field: "review_id" })
         }
         Err(error) => Err(error.into()),
     }
@@ -30,18 +25,12 @@ pub async fn create_review(store: &Store, row: review::Model) -> Result<review::
 
 /// Finds what a request made before.
 pub async fn find_request(store: &Store, tenant: &str, request_id: &str) -> Result<Option<review::Model>> {
-    Ok(of_tenant(tenant)
-        .filter(review::Column::RequestId.eq(request_id))
-        .one(store.read())
-        .await?)
+    Ok(of_tenant(tenant).filter(review::Column::RequestId.eq(request_id)).one(store.read()).await?)
 }
 
 /// Reads one review. Errors: NotFound.
 pub async fn get_review(store: &Store, tenant: &str, review_id: &str) -> Result<review::Model> {
-    let found = of_tenant(tenant)
-        .filter(review::Column::ReviewId.eq(review_id))
-        .one(store.read())
-        .await?;
+    let found = of_tenant(tenant).filter(review::Column::ReviewId.eq(review_id)).one(store.read()).await?;
     found.ok_or(Error::NotFound { what: "review" })
 }
 
@@ -52,9 +41,7 @@ pub async fn list_reviews(store: &Store, tenant: &str, page: &Page) -> Result<Ve
     let mut query = of_tenant(tenant);
     if let Some(after) = &page.after {
         let (time, id) = keyset(after).ok_or(Error::InvalidPageToken)?;
-        let same_time = Condition::all()
-            .add(Column::CreateTime.eq(time))
-            .add(Column::ReviewId.lt(id));
+        let same_time = Condition::all().add(Column::CreateTime.eq(time)).add(Column::ReviewId.lt(id));
         query = query.filter(Condition::any().add(Column::CreateTime.lt(time)).add(same_time));
     }
     let newest = query.order_by_desc(Column::CreateTime).order_by_desc(Column::ReviewId);

@@ -23,20 +23,13 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Exposure::StrategyShare).double().not_null())
             .col(ColumnDef::new(Exposure::Propensity).double().not_null())
             .col(ColumnDef::new(Exposure::ChannelId).string().not_null())
-            .primary_key(
-                Index::create()
-                    .col(Exposure::Tenant)
-                    .col(Exposure::StrategyId)
-                    .col(Exposure::CustomerKey),
-            )
+            .primary_key(Index::create().col(Exposure::Tenant).col(Exposure::StrategyId).col(Exposure::CustomerKey))
             .to_owned();
         manager.create_table(table).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Exposure::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(Exposure::Table).to_owned()).await
     }
 }
 

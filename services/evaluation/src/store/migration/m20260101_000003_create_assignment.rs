@@ -19,19 +19,14 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Assignment::IsControl).boolean().not_null())
             .col(ColumnDef::new(Assignment::Time).big_integer().not_null())
             .primary_key(
-                Index::create()
-                    .col(Assignment::Tenant)
-                    .col(Assignment::ExperimentId)
-                    .col(Assignment::CustomerKey),
+                Index::create().col(Assignment::Tenant).col(Assignment::ExperimentId).col(Assignment::CustomerKey),
             )
             .to_owned();
         manager.create_table(table).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table(Assignment::Table).to_owned())
-            .await
+        manager.drop_table(Table::drop().table(Assignment::Table).to_owned()).await
     }
 }
 

@@ -18,12 +18,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Outcome::EventType).string().not_null())
             .col(ColumnDef::new(Outcome::AmountMinor).big_integer().not_null())
             .col(ColumnDef::new(Outcome::Time).big_integer().not_null())
-            .primary_key(
-                Index::create()
-                    .col(Outcome::Tenant)
-                    .col(Outcome::Source)
-                    .col(Outcome::SourceId),
-            )
+            .primary_key(Index::create().col(Outcome::Tenant).col(Outcome::Source).col(Outcome::SourceId))
             .to_owned();
         manager.create_table(table).await?;
         let measured = Index::create()
