@@ -151,10 +151,17 @@ impl Error {
         }
     }
 
-    fn faults(&self) -> &[FieldFault] {
+    fn faults(&self) -> Vec<FieldFault> {
+        let fault = |field: &str, description: &str| {
+            vec![FieldFault { field: field.to_owned(), description: description.to_owned() }]
+        };
         match self {
-            Error::Invalid(faults) | Error::InvalidRule(faults) | Error::BrokenMap(faults) => faults,
-            _ => &[],
+            Error::Invalid(faults) | Error::InvalidRule(faults) | Error::BrokenMap(faults) => faults.clone(),
+            Error::InvalidPageToken => fault("page_token", "is not one of ours, or was given for another filter"),
+            Error::AlreadyExists { field, .. } => fault(field, "is taken"),
+            Error::StaleRevision { .. } => fault("revision", "is not the newest"),
+            Error::OutOfScope { field } => fault(field, "lies outside the caller's scope"),
+            _ => Vec::new(),
         }
     }
 }
