@@ -37,7 +37,7 @@ pub struct Options {
     #[arg(long)]
     assume_consent: bool,
     /// How many customers the simulated bank has.
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     customers: u32,
     /// The simulated bank's seed.
     #[arg(long, default_value_t = 1)]

@@ -75,9 +75,9 @@ impl Suite {
     /// # Errors
     /// If a configuration is faulty, a port is taken, a store cannot be opened, or a service is not ready in 30 s.
     pub async fn start(place: &Place) -> Result<Self> {
+        let configs = Configs::load(place)?;
         std::fs::create_dir_all(&place.folder)?;
         let keys = Arc::new(shared_key(&place.key_file())?);
-        let configs = Configs::load(place)?;
         let listeners = Listeners::bind(place, &configs).await?;
         let doors = Doors { gateway: listeners.gateway.local_addr()?, services: listeners.addresses()?, keys };
         let (stop, stopped) = watch::channel(false);
@@ -174,20 +174,35 @@ struct Configs {
 }
 
 impl Configs {
+    /// Errors: every fault of every configuration.
     fn load(place: &Place) -> Result<Self> {
-        let mut profile: huan_profile::Config = config::load(huan_profile::NAME, huan_profile::DEFAULTS, None)?;
-        let mut segment: huan_segment::Config = config::load(huan_segment::NAME, huan_segment::DEFAULTS, None)?;
-        let mut strategy: huan_strategy::Config = config::load(huan_strategy::NAME, huan_strategy::DEFAULTS, None)?;
-        let mut evaluation: huan_evaluation::Config =
-            config::load(huan_evaluation::NAME, huan_evaluation::DEFAULTS, None)?;
-        let gateway = config::load(huan_gateway::NAME, huan_gateway::DEFAULTS, None)?;
-        profile.database.url = place.database("profile");
-        segment.database.url = place.database("segment");
-        strategy.database.url = place.database("strategy");
-        evaluation.database.url = place.database("evaluation");
-        strategy.holdout.key_file = place.folder.join("holdout.key");
-        Ok(Self { profile, segment, strategy, evaluation, gateway })
+        let mut faults = Vec::new();
+        let profile = loaded(&mut faults, config::load(huan_profile::NAME, huan_profile::DEFAULTS, None));
+        let segment = loaded(&mut faults, config::load(huan_segment::NAME, huan_segment::DEFAULTS, None));
+        let strategy = loaded(&mut faults, config::load(huan_strategy::NAME, huan_strategy::DEFAULTS, None));
+        let evaluation = loaded(&mut faults, config::load(huan_evaluation::NAME, huan_evaluation::DEFAULTS, None));
+        let gateway = loaded(&mut faults, config::load(huan_gateway::NAME, huan_gateway::DEFAULTS, None));
+        let all = (profile, segment, strategy, evaluation, gateway);
+        let (Some(profile), Some(segment), Some(strategy), Some(evaluation), Some(gateway)) = all else {
+            return Err(config::ConfigFaults(faults).into());
+        };
+        Ok(Self { profile, segment, strategy, evaluation, gateway }.placed(place))
     }
+
+    /// What the place says goes over all else.
+    fn placed(mut self, place: &Place) -> Self {
+        self.profile.database.url = place.database("profile");
+        self.segment.database.url = place.database("segment");
+        self.strategy.database.url = place.database("strategy");
+        self.evaluation.database.url = place.database("evaluation");
+        self.strategy.holdout.key_file = place.folder.join("holdout.key");
+        self
+    }
+}
+
+/// The configuration, or nothing and its faults set down.
+fn loaded<T>(faults: &mut Vec<String>, config: Result<T, config::ConfigFaults>) -> Option<T> {
+    config.map_err(|more| faults.extend(more.0)).ok()
 }
 
 /// The bound listeners.
