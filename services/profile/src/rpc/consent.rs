@@ -16,7 +16,7 @@ impl ConsentService for Rpc {
         let view = self.view(&request).await?;
         let consents = request.into_inner().consents;
         convert::batch("consents", consents.len())?;
-        let (rows, mut faults) = convert::consent::batch(consents, &view.tenant);
+        let (rows, mut faults) = convert::consent::batch(consents, &view.tenant, view.time.now());
         let (recorded, refused) = self.store.record_consents(&view.tenant, rows).await?;
         faults.extend(refused);
         Ok(Response::new(pb::RecordConsentsResponse { recorded, faults }))

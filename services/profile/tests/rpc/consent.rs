@@ -82,6 +82,19 @@ async fn bad_consents_are_named_and_the_rest_land() {
 }
 
 #[tokio::test]
+async fn a_word_from_the_future_does_not_outlast_a_withdrawal() {
+    let bank = open().await;
+    let (year_1800, year_2200, year_9999) = (-5_364_662_400, 7_258_118_400, 253_402_300_799);
+    let said = [year_1800, NOON + 61, year_2200, year_9999, NOON + 60];
+    let done = record(&bank, said.map(|seconds| consent("sms", seconds, true)).into()).await;
+    let faults: Vec<_> = done.faults.iter().map(|fault| fault.field.clone()).collect();
+    assert_eq!(faults, [0, 1, 2, 3].map(|index| format!("consents[{index}].decide_time")));
+    assert_eq!(done.recorded, 1, "clocks may differ by a minute");
+    record(&bank, vec![consent("sms", NOON + 60, false)]).await;
+    assert_eq!(holds(&bank).await, [("sms".into(), false)]);
+}
+
+#[tokio::test]
 async fn another_branchs_consents_are_out_of_reach() {
     let bank = open().await;
     let request = pb::RecordConsentsRequest { consents: vec![consent("", NOON, true)] };
