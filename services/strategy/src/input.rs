@@ -53,7 +53,7 @@ pub struct Facts<'a> {
     pub stale: bool,
 }
 
-/// A contact that was made or is reserved.
+/// A contact that was made, is reserved or was withheld.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     /// The strategy.

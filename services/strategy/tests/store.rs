@@ -159,7 +159,7 @@ async fn a_reservation_that_ran_out_gives_its_place_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn held_customers_reserve_nothing_and_are_exposed() {
+async fn held_customers_load_no_channel_and_are_exposed() {
     test::each(Migrator, async |db| {
         let mut content = bank::content(1, 1);
         content.policy.as_mut().unwrap().universal_holdout_share = 0.5;
@@ -168,9 +168,39 @@ async fn held_customers_reserve_nothing_and_are_exposed() {
         let answers = bank.deciding.decide_batch(&jobs).await.unwrap();
         let picked: u32 = answers.iter().map(|answer| decided(answer).1).sum();
         assert!(picked < 7, "nobody is held out");
-        assert_eq!(bank.contacts().await.len() as u32, picked);
+        let contacts = bank.contacts().await;
+        let reserved = contacts.iter().filter(|contact| contact.state == contact::RESERVED).count() as u32;
+        assert_eq!((reserved, contacts.len()), (picked, 7));
+        assert!(bank.loads().await["app"] <= i64::from(picked));
         let exposed = decision::Entity::find().all(bank.db.read()).await.unwrap();
         assert!(exposed.iter().all(|row| row.exposed));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_customers_come_to_the_caps_as_all_do() {
+    test::each(Migrator, async |db| {
+        let mut content = bank::content(2, 100);
+        content.policy.as_mut().unwrap().universal_holdout_share = 0.5;
+        let bank = Bank::open(db, &content).await;
+        let mut held = 0;
+        for customer in 0..7 {
+            let job = |n: u32| bank.job(&format!("r-{customer}-{n}"), &format!("c-{customer}"));
+            let first = bank.deciding.decide_batch(&[job(0), job(1), job(2)]).await.unwrap();
+            let then = bank.deciding.decide_batch(&[job(3)]).await.unwrap();
+            let all = || first.iter().chain(&then);
+            assert_eq!(all().map(exposed).collect::<Vec<_>>(), [1, 1, 0, 0]);
+            let picked: u32 = all().map(|answer| decided(answer).1).sum();
+            assert!(picked == 0 || picked == 2, "{picked}");
+            held += 2 - i64::from(picked);
+        }
+        assert!((2..14).contains(&held), "nobody is held out, or all are");
+        assert_eq!(bank.loads().await["app"], 14 - held);
+        let freed = bank.store.free_expired(clock::system_now() + TimeDelta::minutes(61)).await.unwrap();
+        let withheld = bank.contacts().await.into_iter().filter(|contact| contact.state == contact::WITHHELD).count();
+        assert_eq!((freed as i64, withheld as i64), (14 - held, held));
+        assert_eq!(bank.loads().await["app"], 0);
     })
     .await;
 }
@@ -209,6 +239,11 @@ fn decided(outcome: &huan_chassis::Result<Outcome>) -> (String, u32) {
     let Ok(Outcome::Decided(decided)) = outcome else { panic!("{outcome:?}") };
     let picked = decided.output.picks.iter().filter(|pick| pick.stage() == pb::Stage::Picked).count();
     (decided.decision_id.clone(), picked as u32)
+}
+
+fn exposed(outcome: &huan_chassis::Result<Outcome>) -> usize {
+    let Ok(Outcome::Decided(decided)) = outcome else { panic!("{outcome:?}") };
+    decided.output.picks.len()
 }
 
 impl Bank {

@@ -20,6 +20,7 @@ use huan_proto::{
 use prost::Message as _;
 
 use super::{
+    contact as state,
     entity::{channel_load, contact, customer, decision},
     published::Published,
 };
@@ -229,8 +230,8 @@ impl Batch {
     ) -> Result<Outcome> {
         let map = &job.published.map;
         let expire_time = clock::micros(self.system_now + reservation);
-        for pick in output.picks.iter().filter(|pick| pick.stage() == Stage::Picked) {
-            self.reserve(job, map, pick.candidate, &decision_id, expire_time);
+        for pick in &output.picks {
+            self.reserve(job, map, pick, &decision_id, expire_time);
         }
         let kept = record::record(decision_id.clone(), input.clone(), output.clone(), self.system_now);
         let row = decision::Model {
@@ -255,9 +256,17 @@ impl Batch {
         Ok(Outcome::Decided(Box::new(Decided { decision_id, input, output })))
     }
 
-    fn reserve(&mut self, job: &Job, map: &CompiledMap, candidate: u32, decision_id: &str, expire_time: i64) {
-        let (Some((strategy, plan)), Some(tenant)) = (map.plan_of(candidate), self.tenants.get(&job.tenant)) else {
+    // A customer who is left alone by all marketing comes to the caps as any other does, so that both arms are exposed
+    // alike; no room on the channel is taken.
+    fn reserve(&mut self, job: &Job, map: &CompiledMap, pick: &pb::OutputPick, decision_id: &str, expire_time: i64) {
+        let (Some((strategy, plan)), Some(tenant)) = (map.plan_of(pick.candidate), self.tenants.get(&job.tenant))
+        else {
             return;
+        };
+        let state = match pick.stage() {
+            Stage::Picked => state::RESERVED,
+            Stage::HeldUniversal => state::WITHHELD,
+            _ => return,
         };
         let (strategy_id, day) = (strategy.strategy_id.clone(), tenant.today);
         let marketing = strategy.purpose() != pb::ContactPurpose::Service;
@@ -265,7 +274,7 @@ impl Batch {
         let contact = Contact { strategy_id: strategy_id.clone(), marketing, day };
         self.contacts.entry(key).or_default().push(contact);
         let load_key = (job.tenant.clone(), plan.channel_id.clone(), day.0);
-        if let Some(load) = self.loads.get_mut(&load_key) {
+        if let Some(load) = self.loads.get_mut(&load_key).filter(|_| state == state::RESERVED) {
             *load += 1;
             self.writes.loads.insert(load_key, *load);
         }
@@ -277,7 +286,7 @@ impl Batch {
             channel_id: plan.channel_id.clone(),
             marketing,
             day: day.0,
-            state: super::contact::RESERVED,
+            state,
             expire_time,
         });
     }

@@ -21,15 +21,18 @@ pub const RESERVED: i16 = 0;
 pub const CONFIRMED: i16 = 1;
 /// Given back: it failed, or nobody ever said what became of it.
 pub const FREED: i16 = 2;
+/// Withheld by the universal holdout: nothing was said and no channel is loaded, but it counts as if it had been.
+pub const WITHHELD: i16 = 3;
 
 /// Reservations given back in one transaction.
 const SWEEP: u64 = 500;
 
-/// What counts: contacts that were confirmed, and reservations that have not run out.
+/// What counts: contacts that were confirmed or withheld, and reservations that have not run out.
 pub(crate) fn counting(system_now: DateTime<Utc>) -> Condition {
     let reserved = contact::Column::State.eq(RESERVED);
     let running = contact::Column::ExpireTime.gt(clock::micros(system_now));
-    Condition::any().add(contact::Column::State.eq(CONFIRMED)).add(Condition::all().add(reserved).add(running))
+    let settled = contact::Column::State.is_in([CONFIRMED, WITHHELD]);
+    Condition::any().add(settled).add(Condition::all().add(reserved).add(running))
 }
 
 impl Store {

@@ -1,4 +1,4 @@
-//! The table `contact`: what was said, or is reserved to be said, and to whom.
+//! The table `contact`: what was said, is reserved to be said or was withheld, and to whom.
 
 use sea_orm::entity::prelude::*;
 
@@ -24,7 +24,7 @@ pub struct Model {
     pub marketing: bool,
     /// The business day, in days since the epoch.
     pub day: i32,
-    /// 0 = reserved, 1 = confirmed, 2 = freed.
+    /// 0 = reserved, 1 = confirmed, 2 = freed, 3 = withheld.
     pub state: i16,
     /// System time from which a reservation no longer counts, in microseconds.
     pub expire_time: i64,
