@@ -13,7 +13,6 @@ use huan_chassis::{
     telemetry,
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
-use prost::Message;
 use sea_orm::{
     ConnectionTrait, ExprTrait, Iterable, JoinType,
     sea_query::{Alias, Expr, IntoColumnRef, OnConflict, Query, SelectStatement},
@@ -173,9 +172,13 @@ impl<'a> Batch<'a> {
         }
         let mut rows: Vec<event_day::Model> = packed
             .into_iter()
-            .map(|((customer_id, day), packed)| {
-                let (tenant, packed) = (self.view.tenant.clone(), packed.encode_to_vec());
-                event_day::Model { tenant, customer_id, day, packed }
+            .map(|((customer_id, day), packed)| event_day::Model {
+                tenant: self.view.tenant.clone(),
+                customer_id,
+                day,
+                format: envelope::PLAIN,
+                key_id: String::new(),
+                packed: envelope::seal(&packed),
             })
             .collect();
         rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
@@ -244,9 +247,9 @@ async fn packed_days(tx: &Tx, tenant: &str, mut days: Vec<(&str, i32)>) -> Resul
     let mut found = HashMap::with_capacity(days.len());
     for days in chunks(days, MAX_BINDS / 2) {
         for row in tx.query_all(&select_days(tenant, days)).await? {
-            let packed: Vec<u8> = row.try_get_by_index(2)?;
+            let (format, packed): (i16, Vec<u8>) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
             let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            found.insert(key, envelope::open(envelope::PLAIN, &packed)?);
+            found.insert(key, envelope::open(format, &packed)?);
         }
     }
     Ok(found)
@@ -264,6 +267,7 @@ fn select_days(tenant: &str, days: Vec<(&str, i32)>) -> SelectStatement {
     select
         .column((event_day::Entity, event_day::Column::CustomerId))
         .column((event_day::Entity, event_day::Column::Day))
+        .column((event_day::Entity, event_day::Column::Format))
         .column((event_day::Entity, event_day::Column::Packed))
         .from_values(days, wanted.clone())
         .join(JoinType::InnerJoin, event_day::Entity, of_tenant.and(of_customer).and(of_day));

@@ -10,7 +10,6 @@ use huan_chassis::{
     store::Tx,
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
-use prost::Message;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
@@ -62,7 +61,7 @@ pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer:
             None => Subject { customer, state: State::empty(&view.plan, today), written: None },
             Some(row) => Subject {
                 customer,
-                state: envelope::open(envelope::PLAIN, &row.state)?,
+                state: envelope::open(row.state_format, &row.state)?,
                 written: Some(envelope::open(row.format, &row.payload)?),
             },
         });
@@ -114,7 +113,9 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
         models.push(vector::Model {
             tenant: customer.tenant.clone(),
             customer_id: customer.customer_id.clone(),
-            state: state.encode_to_vec(),
+            state_format: envelope::PLAIN,
+            state_key_id: String::new(),
+            state: envelope::seal(&state),
             format: envelope::PLAIN,
             key_id: String::new(),
             payload: envelope::seal(&vector),
@@ -166,7 +167,7 @@ async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<Hash
     let query = query.filter(event_day::Column::Day.gte(from));
     let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
     for row in query.all(&**tx).await? {
-        found.entry(row.customer_id).or_default().push((row.day, envelope::open(envelope::PLAIN, &row.packed)?));
+        found.entry(row.customer_id).or_default().push((row.day, envelope::open(row.format, &row.packed)?));
     }
     Ok(found)
 }

@@ -3,15 +3,21 @@
 use std::{collections::HashMap, sync::Arc};
 
 use huan_chassis::{
+    Error,
     clock::{Clock, Day, TenantTime},
     store::{Store as Database, test},
 };
 use huan_profile::{
     convert,
     feature::{CATALOGUE, Catalogue},
-    store::{Store, migration::Migrator},
+    store::{
+        Store,
+        entity::{event_day, vector},
+        migration::Migrator,
+    },
 };
 use huan_proto::{profile::v1 as pb, types::v1::value::Kind as Value};
+use sea_orm::{EntityTrait, sea_query::Expr};
 
 const TYPES: [&str; 4] = ["salary", "card_payment", "app_login", "purchase"];
 const DAY: i64 = 86_400;
@@ -178,6 +184,37 @@ async fn a_batch_of_a_thousand_fits_its_statements() {
         let events: Vec<_> = (0..1000).map(|n| draw_event(&mut draw, n, NOON, 1000)).collect();
         assert_eq!(ingest(&store, events.clone()).await, (1000, 0));
         assert_eq!(ingest(&store, events).await, (0, 1000));
+    })
+    .await;
+}
+
+/// Sets a format column of every row.
+async fn set_format<E: EntityTrait>(db: &Database, column: E::Column, format: i16) {
+    let tx = db.begin().await.unwrap();
+    E::update_many().col_expr(column, Expr::value(format)).exec(&*tx).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_and_accumulators_in_an_unknown_envelope_are_not_read_as_plain() {
+    test::each(Migrator, async |db| {
+        let store = open(db.clone()).await;
+        import(&store, 1).await;
+        let events: Vec<_> =
+            (0..2).map(|n| pb::Event { occur_time: Some(at(NOON)), ..draw_event(&mut Draw(1), n, NOON, 1) }).collect();
+        ingest(&store, events[..1].to_vec()).await;
+        let view = store.view("bank").await.unwrap();
+        let (rows, _) = convert::event::batch(events[1..].to_vec(), &view);
+        let again = async || store.ingest_events(view.clone(), rows.clone()).await;
+        set_format::<event_day::Entity>(&db, event_day::Column::Format, 1).await;
+        assert!(matches!(again().await, Err(Error::Internal(_))));
+        set_clock(&store, NOON + 30 * DAY).await;
+        assert!(matches!(store.roll_tenant("bank").await, Err(Error::Internal(_))));
+        set_format::<event_day::Entity>(&db, event_day::Column::Format, 0).await;
+        set_format::<vector::Entity>(&db, vector::Column::StateFormat, 1).await;
+        assert!(matches!(again().await, Err(Error::Internal(_))));
+        set_format::<vector::Entity>(&db, vector::Column::StateFormat, 0).await;
+        assert_eq!(again().await.unwrap().accepted, 1);
     })
     .await;
 }

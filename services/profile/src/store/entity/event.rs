@@ -21,7 +21,7 @@ pub struct Model {
     pub event_type: String,
     /// Business time in microseconds.
     pub occur_time: i64,
-    /// Amount in minor units.
+    /// Amount in minor units; in the open, as it names nobody.
     pub amount_minor: i64,
     /// Envelope: 0 = plain.
     pub format: i16,

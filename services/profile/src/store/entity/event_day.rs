@@ -15,7 +15,11 @@ pub struct Model {
     /// The business day, in days since 1970-01-01.
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: i32,
-    /// A `window::Day`.
+    /// Envelope: 0 = plain.
+    pub format: i16,
+    /// Envelope: the key.
+    pub key_id: String,
+    /// Envelope: a `window::Day`.
     pub packed: Vec<u8>,
 }
 

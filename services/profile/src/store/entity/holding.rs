@@ -22,7 +22,7 @@ pub struct Model {
     pub open_day: i32,
     /// The day it was closed.
     pub close_day: Option<i32>,
-    /// Balance in minor units.
+    /// Balance in minor units; in the open, as it names nobody.
     pub balance_minor: i64,
     /// A state of its own kind; empty = none.
     pub status: String,

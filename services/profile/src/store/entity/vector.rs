@@ -12,7 +12,11 @@ pub struct Model {
     /// The customer.
     #[sea_orm(primary_key, auto_increment = false)]
     pub customer_id: String,
-    /// A `window::State`.
+    /// The accumulators' envelope: 0 = plain.
+    pub state_format: i16,
+    /// The accumulators' envelope: the key.
+    pub state_key_id: String,
+    /// The accumulators' envelope: a `window::State`.
     pub state: Vec<u8>,
     /// Envelope: 0 = plain.
     pub format: i16,

@@ -16,6 +16,8 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(EventDay::Tenant).string().not_null())
             .col(ColumnDef::new(EventDay::CustomerId).string().not_null())
             .col(ColumnDef::new(EventDay::Day).integer().not_null())
+            .col(ColumnDef::new(EventDay::Format).small_integer().not_null())
+            .col(ColumnDef::new(EventDay::KeyId).string().not_null())
             .col(ColumnDef::new(EventDay::Packed).binary().not_null())
             .primary_key(Index::create().col(EventDay::Tenant).col(EventDay::CustomerId).col(EventDay::Day))
             .to_owned();
@@ -40,5 +42,7 @@ enum EventDay {
     Tenant,
     CustomerId,
     Day,
+    Format,
+    KeyId,
     Packed,
 }

@@ -15,6 +15,8 @@ impl MigrationTrait for Migration {
             .table(Vector::Table)
             .col(ColumnDef::new(Vector::Tenant).string().not_null())
             .col(ColumnDef::new(Vector::CustomerId).string().not_null())
+            .col(ColumnDef::new(Vector::StateFormat).small_integer().not_null())
+            .col(ColumnDef::new(Vector::StateKeyId).string().not_null())
             .col(ColumnDef::new(Vector::State).binary().not_null())
             .col(ColumnDef::new(Vector::Format).small_integer().not_null())
             .col(ColumnDef::new(Vector::KeyId).string().not_null())
@@ -35,6 +37,8 @@ enum Vector {
     Table,
     Tenant,
     CustomerId,
+    StateFormat,
+    StateKeyId,
     State,
     Format,
     KeyId,
