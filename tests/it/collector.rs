@@ -77,7 +77,8 @@ impl TraceService for Collector {
         for resource in request.into_inner().resource_spans {
             let attributes = resource.resource.unwrap_or_default().attributes;
             let service = attributes.iter().find(|attribute| attribute.key == "service.name");
-            let service = service.and_then(|attribute| text(attribute.value.as_ref()?.value.as_ref()?)).unwrap_or_default();
+            let service =
+                service.and_then(|attribute| text(attribute.value.as_ref()?.value.as_ref()?)).unwrap_or_default();
             let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
             self.received.lock().unwrap().extend(spans.map(|span| received(&service, span)));
         }

@@ -14,12 +14,10 @@ use futures::{StreamExt, stream};
 use huan::demo::{self, Desk};
 use huan_proto::{
     profile::v1::{self as profile, event_service_client::EventServiceClient},
-    segment::v1::{self as segment, membership_service_client::MembershipServiceClient},
     strategy::v1::{self as strategy, decision_service_client::DecisionServiceClient},
-    types::v1::value::Kind,
 };
 
-use crate::process::Process;
+use crate::{ask, process::Process};
 
 /// Events in a batch.
 const BATCH: usize = 20;
@@ -55,7 +53,7 @@ async fn acknowledged_events_survive_a_kill_once_and_reach_segment() {
         *expected.entry(event.customer_id.clone()).or_default() += 1.0;
     }
     for (customer_id, count) in expected {
-        assert_eq!(count_in_segment(&desk, &customer_id).await, count, "{customer_id}");
+        assert_eq!(ask::feature(&desk, &customer_id, "txn_count_ever").await, count, "{customer_id}");
     }
 }
 
@@ -65,9 +63,8 @@ async fn acknowledged_decisions_survive_a_kill_once_and_caps_hold() {
     let process = Process::up(folder.path());
     let customers = demo::prepare(&process.doors, "crash", 1, 150).await.unwrap();
     let desk = Desk::new(&process.doors, "crash").unwrap();
-    let asked: Vec<(String, String)> = (0..ROUNDS)
-        .flat_map(|round| customers.iter().map(move |id| (format!("r{round}-{id}"), id.clone())))
-        .collect();
+    let asked: Vec<(String, String)> =
+        (0..ROUNDS).flat_map(|round| customers.iter().map(move |id| (format!("r{round}-{id}"), id.clone()))).collect();
     let acknowledged = decide_until_killed(process, &desk, &asked).await;
     assert!(!acknowledged.is_empty() && acknowledged.len() < asked.len(), "{} acknowledged", acknowledged.len());
 
@@ -86,6 +83,7 @@ async fn acknowledged_decisions_survive_a_kill_once_and_caps_hold() {
     }
     assert!(contacts.values().any(|&count| count > 0), "somebody was contacted");
     assert!(contacts.values().all(|&count| count <= 2), "the map allows two marketing contacts: {contacts:?}");
+    demo::wait_for_feeds(&process.doors, "evaluation").await.expect("the decision feed goes on");
     for customer_id in &customers {
         assert_eq!(kept(&desk, customer_id).await, ROUNDS, "{customer_id} has one decision a request");
     }
@@ -133,11 +131,7 @@ async fn ingest_until_killed(
     std::mem::take(&mut acknowledged.lock().unwrap())
 }
 
-async fn decide(
-    desk: &Desk,
-    request_id: &str,
-    customer_id: &str,
-) -> Result<strategy::DecideResponse, tonic::Status> {
+async fn decide(desk: &Desk, request_id: &str, customer_id: &str) -> Result<strategy::DecideResponse, tonic::Status> {
     let door = desk.door("relationship_manager");
     let request = strategy::DecideRequest {
         request_id: request_id.to_owned(),
@@ -176,20 +170,6 @@ async fn kill_after(process: Process, count: Arc<AtomicUsize>, enough: usize) {
     };
     tokio::time::timeout(Duration::from_secs(60), reached).await.expect("enough calls are acknowledged");
     process.kill();
-}
-
-async fn count_in_segment(desk: &Desk, customer_id: &str) -> f64 {
-    let door = desk.door("relationship_manager");
-    let request = segment::EvaluateCustomerRequest {
-        customer_id: customer_id.to_owned(),
-        features: vec!["txn_count_ever".to_owned()],
-        ..Default::default()
-    };
-    let answer = MembershipServiceClient::new(door.channel.clone()).evaluate_customer(door.request(request)).await;
-    match answer.unwrap().into_inner().values.first().and_then(|value| value.kind.clone()) {
-        Some(Kind::Number(count)) => count,
-        other => panic!("{customer_id} has {other:?}"),
-    }
 }
 
 async fn kept(desk: &Desk, customer_id: &str) -> usize {

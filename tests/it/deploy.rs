@@ -32,10 +32,7 @@ fn every_service_has_its_manifests() {
 fn every_deployment_is_of_a_service() {
     let names: BTreeSet<String> = services().into_iter().map(|service| service.name).collect();
     let base = Manifests::render("base");
-    let deployed: BTreeSet<String> = base
-        .all("Deployment")
-        .map(|deployment| named(deployment).to_owned())
-        .collect();
+    let deployed: BTreeSet<String> = base.all("Deployment").map(|deployment| named(deployment).to_owned()).collect();
     assert_eq!(deployed, names);
 }
 
@@ -45,27 +42,15 @@ fn ports_are_those_of_the_defaults() {
     for service in services() {
         let (name, port) = (&service.name, service.port());
         let container = base.container(name);
-        assert_eq!(
-            container["ports"][0]["containerPort"],
-            json!(port),
-            "{name}: containerPort"
-        );
-        assert_eq!(
-            base.get("Service", name)["spec"]["ports"][0]["port"],
-            json!(port),
-            "{name}: Service port"
-        );
+        assert_eq!(container["ports"][0]["containerPort"], json!(port), "{name}: containerPort");
+        assert_eq!(base.get("Service", name)["spec"]["ports"][0]["port"], json!(port), "{name}: Service port");
         assert_eq!(
             base.get("Service", name)["spec"]["ports"][0]["targetPort"],
             container["ports"][0]["name"],
             "{name}: targetPort"
         );
         let listen = format!("HUAN_{}__LISTEN__ADDRESS", name.to_uppercase());
-        assert_eq!(
-            service.env(&base)[&listen]["value"],
-            json!(format!("0.0.0.0:{port}")),
-            "{listen}"
-        );
+        assert_eq!(service.env(&base)[&listen]["value"], json!(format!("0.0.0.0:{port}")), "{listen}");
         for probe in PROBES {
             assert_eq!(container[probe]["grpc"]["port"], json!(port), "{name}: {probe}");
         }
@@ -98,22 +83,13 @@ fn nothing_local_is_left_to_the_defaults() {
     let base = Manifests::render("base");
     for service in services() {
         let env = service.env(&base);
-        let mounts = base.container(&service.name)["volumeMounts"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let mounts = base.container(&service.name)["volumeMounts"].as_array().cloned().unwrap_or_default();
         for key in service.local_settings() {
-            let set = env
-                .get(&key)
-                .unwrap_or_else(|| panic!("{key} is left to its default, which is of one machine"));
+            let set = env.get(&key).unwrap_or_else(|| panic!("{key} is left to its default, which is of one machine"));
             let Some(path) = set["value"].as_str().filter(|value| value.starts_with('/')) else {
                 continue;
             };
-            let below = |mount: &Value| {
-                mount["mountPath"]
-                    .as_str()
-                    .is_some_and(|folder| path.starts_with(folder))
-            };
+            let below = |mount: &Value| mount["mountPath"].as_str().is_some_and(|folder| path.starts_with(folder));
             assert!(mounts.iter().any(below), "{key} names {path}, which nothing mounts");
         }
     }
@@ -125,33 +101,17 @@ fn upstreams_are_addressed_and_admit_their_callers() {
     let services = services();
     for callee in services.iter().filter(|service| service.name != "gateway") {
         let mut callers = BTreeSet::new();
-        for caller in services
-            .iter()
-            .filter(|caller| caller.upstreams().contains(&callee.name))
-        {
-            let key = format!(
-                "HUAN_{}__{}__URL",
-                caller.name.to_uppercase(),
-                callee.name.to_uppercase()
-            );
+        for caller in services.iter().filter(|caller| caller.upstreams().contains(&callee.name)) {
+            let key = format!("HUAN_{}__{}__URL", caller.name.to_uppercase(), callee.name.to_uppercase());
             let url = format!("http://{}:{}", callee.name, callee.port());
-            assert_eq!(
-                caller.env(&base).get(&key).map(|env| env["value"].clone()),
-                Some(json!(url)),
-                "{key}"
-            );
+            assert_eq!(caller.env(&base).get(&key).map(|env| env["value"].clone()), Some(json!(url)), "{key}");
             callers.insert(caller.name.clone());
         }
         let ingress = &base.get("NetworkPolicy", &callee.name)["spec"]["ingress"][0];
         let admitted = &ingress["from"][0]["podSelector"]["matchExpressions"][0]["values"];
         let admitted: BTreeSet<String> = serde_json::from_value(admitted.clone()).expect("a list of names");
         assert_eq!(admitted, callers, "callers of {}", callee.name);
-        assert_eq!(
-            ingress["ports"][0]["port"],
-            json!(callee.port()),
-            "port of {}",
-            callee.name
-        );
+        assert_eq!(ingress["ports"][0]["port"], json!(callee.port()), "port of {}", callee.name);
     }
 }
 
@@ -160,14 +120,8 @@ fn readiness_asks_for_a_service_of_the_contract() {
     let base = Manifests::render("base");
     for Service { name, .. } in services() {
         if let Some(asked) = base.container(&name)["readinessProbe"]["grpc"]["service"].as_str() {
-            assert!(
-                huan_proto::pool().get_service_by_name(asked).is_some(),
-                "{name}: no service {asked}"
-            );
-            assert!(
-                asked.starts_with(&format!("huan.{name}.v1.")),
-                "{name} does not serve {asked}"
-            );
+            assert!(huan_proto::pool().get_service_by_name(asked).is_some(), "{name}: no service {asked}");
+            assert!(asked.starts_with(&format!("huan.{name}.v1.")), "{name} does not serve {asked}");
         } else {
             assert_eq!(name, "gateway", "{name}: readiness names no service");
         }
@@ -180,27 +134,12 @@ async fn probes_are_answered_by_a_running_suite() {
     let suite = Suite::start(&Place::folder(folder.path())).await.unwrap();
     let base = Manifests::render("base");
     for Service { name, .. } in services() {
-        let address = suite
-            .doors
-            .services
-            .get(name.as_str())
-            .copied()
-            .unwrap_or(suite.doors.gateway);
-        let channel = Endpoint::from_shared(format!("http://{address}"))
-            .unwrap()
-            .connect_lazy();
+        let address = suite.doors.services.get(name.as_str()).copied().unwrap_or(suite.doors.gateway);
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
         for probe in PROBES {
-            let service = base.container(&name)[probe]["grpc"]["service"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            let answer = HealthClient::new(channel.clone())
-                .check(HealthCheckRequest { service })
-                .await;
-            let status = answer
-                .unwrap_or_else(|fault| panic!("{name}: {probe}: {fault}"))
-                .into_inner()
-                .status();
+            let service = base.container(&name)[probe]["grpc"]["service"].as_str().unwrap_or_default().to_owned();
+            let answer = HealthClient::new(channel.clone()).check(HealthCheckRequest { service }).await;
+            let status = answer.unwrap_or_else(|fault| panic!("{name}: {probe}: {fault}")).into_inner().status();
             assert_eq!(status, ServingStatus::Serving, "{name}: {probe}");
         }
     }
@@ -213,18 +152,9 @@ fn binaries_are_those_of_the_image() {
     let containerfile = manifest::read("Containerfile");
     for Service { name, folder, .. } in services() {
         let package = format!("huan-{name}");
-        assert!(
-            manifest::read(&format!("{folder}/Cargo.toml")).contains(&format!("name = \"{package}\"")),
-            "{folder}"
-        );
-        assert!(
-            containerfile.contains(&format!("-p {package} ")),
-            "the Containerfile does not build {package}"
-        );
-        assert_eq!(
-            base.container(&name)["command"],
-            json!([format!("/usr/local/bin/{package}")])
-        );
+        assert!(manifest::read(&format!("{folder}/Cargo.toml")).contains(&format!("name = \"{package}\"")), "{folder}");
+        assert!(containerfile.contains(&format!("-p {package} ")), "the Containerfile does not build {package}");
+        assert_eq!(base.container(&name)["command"], json!([format!("/usr/local/bin/{package}")]));
     }
 }
 
@@ -237,27 +167,17 @@ fn pods_run_with_the_least_they_need() {
             assert_eq!(pod["automountServiceAccountToken"], json!(false), "{name}");
             assert_eq!(pod["serviceAccountName"], workload["metadata"]["name"], "{name}");
             assert_eq!(pod["securityContext"]["runAsNonRoot"], json!(true), "{name}");
-            assert_eq!(
-                pod["securityContext"]["seccompProfile"]["type"],
-                json!("RuntimeDefault"),
-                "{name}"
-            );
+            assert_eq!(pod["securityContext"]["seccompProfile"]["type"], json!("RuntimeDefault"), "{name}");
             for container in pod["containers"].as_array().expect("a pod has containers") {
                 let security = &container["securityContext"];
                 assert_eq!(security["allowPrivilegeEscalation"], json!(false), "{name}");
                 assert_eq!(security["readOnlyRootFilesystem"], json!(true), "{name}");
                 assert_eq!(security["capabilities"]["drop"], json!(["ALL"]), "{name}");
                 assert!(security["capabilities"].get("add").is_none(), "{name}");
-                for (bound, unit) in [
-                    ("requests", "cpu"),
-                    ("requests", "memory"),
-                    ("limits", "cpu"),
-                    ("limits", "memory"),
-                ] {
-                    assert!(
-                        container["resources"][bound][unit].is_string(),
-                        "{name}: no {bound} of {unit}"
-                    );
+                for (bound, unit) in
+                    [("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limits", "memory")]
+                {
+                    assert!(container["resources"][bound][unit].is_string(), "{name}: no {bound} of {unit}");
                 }
             }
         }
@@ -278,13 +198,8 @@ fn dev_overlay_holds_all_that_it_refers_to() {
     let dev = Manifests::render("overlays/dev");
     for workload in dev.workloads() {
         for (kind, name, key) in manifest::references(workload) {
-            let object = dev
-                .find(kind, &name)
-                .unwrap_or_else(|| panic!("{}: no {kind} {name}", named(workload)));
-            assert!(
-                key.is_none_or(|key| object["data"].get(&key).is_some()),
-                "{kind} {name} lacks a key"
-            );
+            let object = dev.find(kind, &name).unwrap_or_else(|| panic!("{}: no {kind} {name}", named(workload)));
+            assert!(key.is_none_or(|key| object["data"].get(&key).is_some()), "{kind} {name} lacks a key");
         }
     }
 }
@@ -293,9 +208,7 @@ fn dev_overlay_holds_all_that_it_refers_to() {
 fn dev_key_is_one_that_the_services_take() {
     let dev = Manifests::render("overlays/dev");
     let volumes = &dev.get("Deployment", "gateway")["spec"]["template"]["spec"]["volumes"];
-    let secret = volumes[0]["secret"]["secretName"]
-        .as_str()
-        .expect("the gateway mounts the key");
+    let secret = volumes[0]["secret"]["secretName"].as_str().expect("the gateway mounts the key");
     let key = &dev.get("Secret", secret)["data"]["key"];
     // A Secret's data is base64 of the file, which is base64 itself.
     let content = BASE64_STANDARD.decode(key.as_str().expect("a key")).expect("base64");
@@ -313,9 +226,8 @@ fn every_service_has_a_database_of_its_own() {
         let key = format!("HUAN_{}__DATABASE__URL", service.name.to_uppercase());
         let env = service.env(&dev);
         let reference = env.get(&key).unwrap_or_else(|| panic!("no {key}"));
-        let secret = reference["valueFrom"]["secretKeyRef"]["name"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{key} is no secret"));
+        let secret =
+            reference["valueFrom"]["secretKeyRef"]["name"].as_str().unwrap_or_else(|| panic!("{key} is no secret"));
         assert!(references.insert(secret.to_owned()), "{secret} serves two services");
     }
 }

@@ -1,8 +1,17 @@
 //! Stories over the whole suite, one module each, in one binary so that the suite is linked once.
 
-mod collector;
-mod crash;
-mod deploy;
-mod leak;
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod process;
+mod collector;
+mod ask;
+mod wire;
+
+mod ready;
+mod r#loop;
+mod import;
+mod refusal;
 mod trace;
+mod crash;
+mod leak;
+mod deploy;

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::Arc,
 };
 
@@ -41,6 +41,13 @@ impl Process {
     pub fn kill(mut self) {
         self.child.kill().expect("it still runs");
         self.child.wait().expect("it can be waited for");
+    }
+
+    /// Tells it to stop, and answers with how it ended. The runner's deadline ends one that does not.
+    pub fn terminate(mut self) -> ExitStatus {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.expect("`kill` is there").success());
+        self.child.wait().expect("it can be waited for")
     }
 }
 

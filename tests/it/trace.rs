@@ -28,7 +28,7 @@ async fn one_decision_is_one_trace_from_the_caller_into_evaluation() {
     let guard = telemetry::init(&config, "huan").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let suite = Suite::start(&Place::folder(folder.path())).await.unwrap();
-    let customers = demo::prepare(&suite.doors, "traced", 1, 300).await.unwrap();
+    let customers = demo::prepare(&suite.doors, "traced", 1, 120).await.unwrap();
 
     let exposed = decide_until_exposed(&suite.doors, &customers).await;
     demo::wait_for_feeds(&suite.doors, "evaluation").await.unwrap();
@@ -47,7 +47,7 @@ async fn one_decision_is_one_trace_from_the_caller_into_evaluation() {
     assert!(commit.contains(&strategy[0]), "the store's commit descends from strategy's span");
     let vector = path("segment", "read_vector");
     assert!(vector.contains(&segment[0]), "the read of the vector descends from segment's span");
-    let applied = path("evaluation", "apply_exposures");
+    let applied = path("evaluation", "apply exposures");
     assert!(applied.contains(&strategy[0]), "evaluation goes on under strategy's span: {applied:?}");
 }
 
