@@ -61,6 +61,16 @@ impl Identity {
         }
         Err(Error::OutOfScope { field: field.to_owned() })
     }
+
+    /// Refuses a caller whose scope is not the whole bank: for what is written for all of it. Errors:
+    /// OutOfScope(`field`).
+    pub fn check_bank_wide(&self, field: &str) -> Result<()> {
+        let everyone = self.customer_id.is_none() && within("/", &self.org_path);
+        if self.kind == Kind::Service || everyone {
+            return Ok(());
+        }
+        Err(Error::OutOfScope { field: field.to_owned() })
+    }
 }
 
 /// True if `path` is `root` or below it: "/hq/east/b1" is within "/hq/east". Everything is within "/" and "".
@@ -163,5 +173,14 @@ mod tests {
         assert!(user("/", Some("C-1")).check_owner("decision_id", "C-2", "/hq").is_err());
         let service = Identity { kind: Kind::Service, ..user("/nowhere", Some("C-1")) };
         assert!(service.check_owner("decision_id", "C-2", "/hq").is_ok());
+    }
+
+    #[test]
+    fn only_the_whole_bank_is_bank_wide() {
+        assert!(user("/", None).check_bank_wide("product").is_ok());
+        assert!(user("/hq", None).check_bank_wide("product").is_err());
+        assert!(user("/", Some("C-1")).check_bank_wide("product").is_err());
+        let service = Identity { kind: Kind::Service, ..user("", None) };
+        assert!(service.check_bank_wide("product").is_ok());
     }
 }

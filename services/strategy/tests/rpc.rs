@@ -101,6 +101,10 @@ impl House {
         self.user("checker", &["approver"], "/", message)
     }
 
+    fn branch<T>(&self, message: T) -> Request<T> {
+        self.user("branch", &["strategist", "approver"], "/hq/east", message)
+    }
+
     fn strategies(&self) -> StrategyServiceClient<Channel> {
         StrategyServiceClient::new(self.channel.clone())
     }
@@ -406,6 +410,27 @@ async fn another_branchs_strategy_is_out_of_scope() {
     let message = pb::SubmitStrategyRequest { strategy_id: "s_one".into(), revision: created.revision };
     let request = house.user("east", &["strategist"], "/hq/east", message);
     refused(house.strategies().submit_strategy(request).await, Code::PermissionDenied, Reason::OutOfScope);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_the_whole_banks_is_out_of_a_branchs_scope() {
+    fn out_of_scope<T: std::fmt::Debug>(answer: Result<T, Status>) {
+        refused(answer, Code::PermissionDenied, Reason::OutOfScope);
+    }
+    let house = House::open().await;
+    let mut objectives = ObjectiveServiceClient::new(house.channel.clone());
+    out_of_scope(objectives.put_objective(house.branch(pb::PutObjectiveRequest::default())).await);
+    let mut products = ProductServiceClient::new(house.channel.clone());
+    out_of_scope(products.put_product(house.branch(pb::PutProductRequest::default())).await);
+    let mut channels = ChannelServiceClient::new(house.channel.clone());
+    out_of_scope(channels.put_channel(house.branch(pb::PutChannelRequest::default())).await);
+    out_of_scope(house.scripts().put_script(house.branch(pb::PutScriptRequest::default())).await);
+    out_of_scope(house.scripts().sign_script(house.branch(pb::SignScriptRequest::default())).await);
+    let mut maps = MapServiceClient::new(house.channel.clone());
+    out_of_scope(maps.publish_map(house.branch(pb::PublishMapRequest::default())).await);
+    let put = house.service(pb::PutScriptRequest { script: Some(script("app")) });
+    house.scripts().put_script(put).await.unwrap();
     house.close().await;
 }
 

@@ -25,7 +25,9 @@ impl ChannelService for Rpc {
         &self,
         request: Request<pb::PutChannelRequest>,
     ) -> Result<Response<pb::PutChannelResponse>, Status> {
-        let tenant = Identity::of(&request)?.tenant()?.to_owned();
+        let caller = Identity::of(&request)?;
+        caller.check_bank_wide("channel")?;
+        let tenant = caller.tenant()?.to_owned();
         let row = channel::row(&tenant, request.into_inner().channel)?;
         let channel = channel::message(self.store.put_channel(row).await?);
         Ok(Response::new(pb::PutChannelResponse { channel: Some(channel) }))

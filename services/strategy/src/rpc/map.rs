@@ -14,6 +14,7 @@ impl MapService for Rpc {
         request: Request<pb::PublishMapRequest>,
     ) -> Result<Response<pb::PublishMapResponse>, Status> {
         let caller = Identity::of(&request)?;
+        caller.check_bank_wide("policy")?;
         let policy = map::policy(request.get_ref().policy.clone())?;
         let known = self.segment.list_memberships(&request).await?;
         let row = self.store.publish_map(caller.tenant()?, &caller.subject, policy, &known).await?;

@@ -25,7 +25,9 @@ impl ObjectiveService for Rpc {
         &self,
         request: Request<pb::PutObjectiveRequest>,
     ) -> Result<Response<pb::PutObjectiveResponse>, Status> {
-        let tenant = Identity::of(&request)?.tenant()?.to_owned();
+        let caller = Identity::of(&request)?;
+        caller.check_bank_wide("objective")?;
+        let tenant = caller.tenant()?.to_owned();
         let row = objective::row(&tenant, request.into_inner().objective)?;
         let objective = objective::message(self.store.put_objective(row).await?);
         Ok(Response::new(pb::PutObjectiveResponse { objective: Some(objective) }))

@@ -25,7 +25,9 @@ impl ProductService for Rpc {
         &self,
         request: Request<pb::PutProductRequest>,
     ) -> Result<Response<pb::PutProductResponse>, Status> {
-        let tenant = Identity::of(&request)?.tenant()?.to_owned();
+        let caller = Identity::of(&request)?;
+        caller.check_bank_wide("product")?;
+        let tenant = caller.tenant()?.to_owned();
         let row = product::row(&tenant, request.into_inner().product)?;
         let product = product::message(self.store.put_product(row).await?);
         Ok(Response::new(pb::PutProductResponse { product: Some(product) }))

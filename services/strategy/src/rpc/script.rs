@@ -26,6 +26,7 @@ impl ScriptService for Rpc {
         request: Request<pb::PutScriptRequest>,
     ) -> Result<Response<pb::PutScriptResponse>, Status> {
         let caller = Identity::of(&request)?.clone();
+        caller.check_bank_wide("script")?;
         let row = script::row(caller.tenant()?, &caller.subject, request.into_inner().script)?;
         let script = script::message(self.store.put_script(row).await?);
         Ok(Response::new(pb::PutScriptResponse { script: Some(script) }))
@@ -36,6 +37,7 @@ impl ScriptService for Rpc {
         request: Request<pb::SignScriptRequest>,
     ) -> Result<Response<pb::SignScriptResponse>, Status> {
         let caller = Identity::of(&request)?;
+        caller.check_bank_wide("script_id")?;
         let message = request.get_ref();
         let id = convert::id("script_id", &message.script_id)?;
         let row = self.store.sign_script(caller.tenant()?, &id, message.revision, &caller.subject).await?;
