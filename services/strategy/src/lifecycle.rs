@@ -22,8 +22,10 @@ pub enum Step {
     Retire,
 }
 
-/// The state after a step. Errors: WrongState.
-pub fn next(state: State, step: Step) -> Result<State> {
+/// The state after a step. `stopped` tells whether the published map's version of it is stopped; `None` = it has none.
+/// That version runs while the next is written, and is stopped and let go on without a change of state. Errors:
+/// WrongState.
+pub fn next(state: State, step: Step, stopped: Option<bool>) -> Result<State> {
     match (step, state) {
         (Step::Update, state) if state != State::Retired => Ok(State::Draft),
         (Step::Submit, State::Draft) => Ok(State::InReview),
@@ -31,6 +33,8 @@ pub fn next(state: State, step: Step) -> Result<State> {
         (Step::SendBack, State::InReview) => Ok(State::Draft),
         (Step::Pause, State::Live) => Ok(State::Paused),
         (Step::Resume, State::Paused) => Ok(State::Live),
+        (Step::Pause, State::Draft | State::InReview | State::Approved) if stopped == Some(false) => Ok(state),
+        (Step::Resume, State::Draft | State::InReview | State::Approved) if stopped == Some(true) => Ok(state),
         (Step::Retire, state) if state != State::Retired => Ok(State::Retired),
         (_, state) => Err(Error::WrongState { what: "strategy", state: word(state).into() }),
     }
@@ -67,9 +71,20 @@ mod tests {
         let states = [State::InReview, State::Draft, State::InReview, State::Approved, State::Draft, State::Retired];
         let mut state = State::Draft;
         for (step, expected) in steps.into_iter().zip(states) {
-            state = next(state, step).unwrap();
+            state = next(state, step, None).unwrap();
             assert_eq!(state, expected);
         }
+    }
+
+    #[test]
+    fn what_runs_is_stopped_while_it_is_written_anew() {
+        for state in [State::Draft, State::InReview, State::Approved] {
+            assert_eq!(next(state, Step::Pause, Some(false)).unwrap(), state);
+            assert_eq!(next(state, Step::Resume, Some(true)).unwrap(), state);
+            assert!(next(state, Step::Pause, Some(true)).is_err());
+            assert!(next(state, Step::Resume, Some(false)).is_err());
+        }
+        assert!(next(State::Retired, Step::Resume, Some(true)).is_err());
     }
 
     #[test]
@@ -84,7 +99,7 @@ mod tests {
             (State::Retired, Step::Retire),
         ];
         for (state, step) in wrong {
-            assert!(matches!(next(state, step), Err(Error::WrongState { .. })), "{state:?} {step:?}");
+            assert!(matches!(next(state, step, None), Err(Error::WrongState { .. })), "{state:?} {step:?}");
         }
     }
 }

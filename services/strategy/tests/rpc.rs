@@ -508,6 +508,19 @@ async fn a_pause_holds_at_once_and_a_resumption_too() {
     house.moved("s_one", pb::StrategyState::Live).await.unwrap();
     house.store.forget_published(TENANT);
     assert_eq!(strategies("r-3").await, ["s_one"]);
+
+    let get = pb::GetStrategyRequest { strategy_id: "s_one".into() };
+    let live = house.strategies().get_strategy(house.checker(get)).await.unwrap().into_inner().strategy;
+    house.strategies().update_strategy(house.maker(pb::UpdateStrategyRequest { strategy: live })).await.unwrap();
+    assert_eq!(strategies("r-4").await, ["s_one"], "the published version runs while the next is written");
+    assert_eq!(house.moved("s_one", pb::StrategyState::Paused).await.unwrap().state(), pb::StrategyState::Draft);
+    house.store.forget_published(TENANT);
+    assert_eq!(strategies("r-5").await, ["s_two"]);
+    assert_eq!(house.moved("s_one", pb::StrategyState::Live).await.unwrap().state(), pb::StrategyState::Draft);
+    house.store.forget_published(TENANT);
+    assert_eq!(strategies("r-6").await, ["s_one"]);
+    house.create(bank::strategy("s_new", 100)).await.unwrap();
+    refused(house.moved("s_new", pb::StrategyState::Paused).await, Code::FailedPrecondition, Reason::WrongState);
     house.close().await;
 }
 

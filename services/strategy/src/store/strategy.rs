@@ -12,8 +12,15 @@ use sea_orm::{
     ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::{Store, after, entity::strategy, next_page, tenant, upsert};
-use crate::lifecycle::{self, Step};
+use super::{
+    Store, after,
+    entity::{published_map, strategy, tenant as tenant_row},
+    next_page, tenant, upsert,
+};
+use crate::{
+    convert,
+    lifecycle::{self, Step},
+};
 
 /// Which strategy, as it was read.
 #[derive(Clone, Debug)]
@@ -130,7 +137,7 @@ impl Store {
     // Locks a strategy, after its tenant as a publish does, and takes it a step further, not yet written.
     async fn read_strategy(&self, read: &Read, caller: &Identity, step: Step) -> Result<(Tx, strategy::Model)> {
         let tx = self.db.begin().await?;
-        tenant::lock_tenant(&tx, &read.tenant).await?;
+        let head = tenant::lock_tenant(&tx, &read.tenant).await?;
         let key = (read.tenant.clone(), read.strategy_id.clone());
         let found = strategy::Entity::find_by_id(key).lock_exclusive().one(&*tx).await?;
         let found = found.ok_or(Error::NotFound { what: "strategy" })?;
@@ -140,9 +147,20 @@ impl Store {
         if found.revision != read.revision {
             return Err(Error::StaleRevision { what: "strategy" });
         }
-        let state = lifecycle::next(StrategyState::try_from(found.state).unwrap_or_default(), step)?;
+        let moves = lifecycle::stops(step).is_some();
+        let stopped = (moves && runs(&tx, head, &found.strategy_id).await?).then_some(found.stopped);
+        let state = lifecycle::next(StrategyState::try_from(found.state).unwrap_or_default(), step, stopped)?;
         Ok((tx, strategy::Model { state: state as i32, ..found }))
     }
+}
+
+// Whether the published map holds a version of the strategy.
+async fn runs(tx: &Tx, head: tenant_row::Model, strategy_id: &str) -> Result<bool> {
+    let Some(newest) = published_map::Entity::find_by_id((head.tenant, head.map_number)).one(&**tx).await? else {
+        return Ok(false);
+    };
+    let content = convert::map::content(&newest.content)?;
+    Ok(content.strategies.iter().any(|strategy| strategy.strategy_id == strategy_id))
 }
 
 fn draft(tenant: &str, maker: &str, request_id: &str, body: &Strategy) -> strategy::Model {
