@@ -54,7 +54,7 @@ impl ProfileService for Profiles {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
         match request.get_ref().customer_id.as_str() {
             "" => Err(Error::invalid("customer_id", "is required").into()),
-            "nobody" => Err(Error::NotFound { what: "customer" }.into()),
+            "nobody" => Err(Error::NotFound { what: "customer", field: "customer_id" }.into()),
             "slow" => std::future::pending().await,
             customer_id => Ok(Response::new(profile(customer_id, &tenant))),
         }

@@ -33,6 +33,8 @@ pub enum Error {
     NotFound {
         /// The kind of resource.
         what: &'static str,
+        /// The request field that names it.
+        field: &'static str,
     },
     /// The id or a unique value is taken.
     #[error("a {what} with this {field} already exists")]
@@ -61,6 +63,8 @@ pub enum Error {
     OwnWork {
         /// The kind of resource.
         what: &'static str,
+        /// The request field that names it.
+        field: &'static str,
     },
     /// No token, or one that is malformed, expired or wrongly signed.
     #[error("not authenticated: {why}")]
@@ -159,6 +163,8 @@ impl Error {
             Error::Invalid(faults) | Error::InvalidRule(faults) | Error::BrokenMap(faults) => faults.clone(),
             Error::InvalidPageToken => fault("page_token", "is not one of ours, or was given for another filter"),
             Error::AlreadyExists { field, .. } => fault(field, "is taken"),
+            Error::NotFound { field, .. } => fault(field, "names nothing in this tenant"),
+            Error::OwnWork { field, .. } => fault(field, "names the caller's own work"),
             Error::StaleRevision { .. } => fault("revision", "is not the newest"),
             Error::OutOfScope { field } => fault(field, "lies outside the caller's scope"),
             _ => Vec::new(),
@@ -253,7 +259,7 @@ mod tests {
 
     #[test]
     fn anothers_answer_passes_unchanged() {
-        let theirs = Status::from(Error::NotFound { what: "customer" });
+        let theirs = Status::from(Error::NotFound { what: "customer", field: "customer_id" });
         let passed = Status::from(Error::from(theirs.clone()));
         assert_eq!(passed.code(), Code::NotFound);
         assert_eq!(passed.details(), theirs.details());

@@ -81,7 +81,8 @@ impl Rpc {
         let (id, now) = (id.to_owned(), time.now());
         let work = move || live.members(&id, &rows, time.day(now)).map(|members| (members, rows.population));
         let found = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
-        let (memberships, population) = found.ok_or(Error::NotFound { what })?;
+        let field = if what == "segment" { "segment_id" } else { "segment_set_id" };
+        let (memberships, population) = found.ok_or(Error::NotFound { what, field })?;
         Ok(Found { population: population.into(), as_of: huan_chassis::clock::micros(now), memberships })
     }
 

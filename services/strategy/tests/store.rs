@@ -46,7 +46,7 @@ async fn unknown_customer_is_not_found_and_spares_the_others() {
     test::each(Migrator, async |db| {
         let bank = Bank::open(db, &bank::content(10, 0)).await;
         let answers = bank.deciding.decide_batch(&[bank.job("r-1", "nobody"), bank.job("r-2", "c-1")]).await.unwrap();
-        assert!(matches!(answers[0], Err(Error::NotFound { what: "customer" })));
+        assert!(matches!(answers[0], Err(Error::NotFound { what: "customer", field: "customer_id" })));
         assert_eq!(decided(&answers[1]).1, 1);
     })
     .await;

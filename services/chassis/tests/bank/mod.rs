@@ -160,7 +160,7 @@ impl CustomerService for Customers {
                 let further = CustomerServiceClient::new(self.further.clone().unwrap());
                 return further.clone().get_customer(client::on_behalf(&request, get(DEADLINE))).await;
             }
-            _ => return Err(Error::NotFound { what: "customer" }.into()),
+            _ => return Err(Error::NotFound { what: "customer", field: "customer_id" }.into()),
         };
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer(id, &note)) }))
     }

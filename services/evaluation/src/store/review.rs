@@ -31,7 +31,7 @@ pub async fn find_request(store: &Store, tenant: &str, request_id: &str) -> Resu
 /// Reads one review. Errors: NotFound.
 pub async fn get_review(store: &Store, tenant: &str, review_id: &str) -> Result<review::Model> {
     let found = of_tenant(tenant).filter(review::Column::ReviewId.eq(review_id)).one(store.read()).await?;
-    found.ok_or(Error::NotFound { what: "review" })
+    found.ok_or(Error::NotFound { what: "review", field: "review_id" })
 }
 
 /// Reads a page of reviews and one more, newest first. The keyset is (create_time, review_id). Errors:

@@ -119,13 +119,13 @@ impl Owners for CustomerOwners {
 
 /// Reads a customer. Errors: NotFound.
 pub async fn find(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<customer::Model> {
-    by_id(tenant, customer_id).one(db).await?.ok_or(Error::NotFound { what: "customer" })
+    by_id(tenant, customer_id).one(db).await?.ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
 /// Locks and reads a customer. Errors: NotFound.
 pub async fn lock_one(tx: &Tx, tenant: &str, customer_id: &str) -> Result<customer::Model> {
     let row = by_id(tenant, customer_id).lock_exclusive().one(&**tx).await?;
-    row.ok_or(Error::NotFound { what: "customer" })
+    row.ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
 /// Locks and reads those of the customers that there are; `ids` ascend.

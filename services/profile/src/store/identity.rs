@@ -40,7 +40,7 @@ impl Store {
 
     /// Finds the customer of an identity. Errors: NotFound, for one outside the caller's scope too.
     pub async fn resolve_identity(&self, by: &Identity, row: &identity::Model) -> Result<String> {
-        let missing = || Error::NotFound { what: "identity" };
+        let missing = || Error::NotFound { what: "identity", field: "identity" };
         let found = find(self.db.read(), row).await?.ok_or_else(missing)?;
         let customer = customer::find(self.db.read(), &row.tenant, &found.customer_id).await?;
         by.check_owner("identity", &customer.customer_id, &customer.owner_path).map_err(|_| missing())?;
@@ -55,7 +55,7 @@ impl Store {
         let delete = delete.filter(identity::Column::ValueHash.eq(&row.value_hash));
         let deleted = delete.filter(identity::Column::CustomerId.eq(&row.customer_id)).exec(&*tx).await?;
         if deleted.rows_affected == 0 {
-            return Err(Error::NotFound { what: "identity" });
+            return Err(Error::NotFound { what: "identity", field: "identity" });
         }
         tx.commit().await
     }

@@ -29,7 +29,7 @@ impl Store {
         let delete = tag::Entity::delete_many().filter(tag::Column::Tenant.eq(&view.tenant));
         let delete = delete.filter(tag::Column::CustomerId.eq(customer_id)).filter(tag::Column::Name.eq(name));
         if delete.exec(&*tx).await?.rows_affected == 0 {
-            return Err(Error::NotFound { what: "tag" });
+            return Err(Error::NotFound { what: "tag", field: "name" });
         }
         let revised = vector::revise(&tx, &self.catalogue, view, vec![customer]).await?;
         vector::publish(&tx, revised, Vec::new()).await?;

@@ -163,7 +163,7 @@ impl Store {
 /// Locks and reads a tenant's row. Errors: NotFound.
 pub async fn lock(tx: &Tx, tenant: &str) -> Result<tenant::Model> {
     let row = tenant::Entity::find_by_id(tenant.to_owned()).lock_exclusive().one(&**tx).await?;
-    row.ok_or(Error::NotFound { what: "tenant" })
+    row.ok_or(Error::NotFound { what: "tenant", field: "huan-tenant" })
 }
 
 /// Publishes a tenant's settings, and its catalogue if that is new.
@@ -181,7 +181,7 @@ async fn find(db: &impl ConnectionTrait, tenant: &str) -> Result<Option<tenant::
 
 async fn read_view(db: &impl ConnectionTrait, catalogue: &Catalogue, tenant: &str) -> Result<View> {
     let read_at = Instant::now();
-    let row = find(db, tenant).await?.ok_or(Error::NotFound { what: "tenant" })?;
+    let row = find(db, tenant).await?.ok_or(Error::NotFound { what: "tenant", field: "huan-tenant" })?;
     let types = event_type::all(db, tenant).await?;
     let numbers = types.iter().map(|row| (row.name.clone(), row.number as u32)).collect();
     let types = types.into_iter().map(|row| {

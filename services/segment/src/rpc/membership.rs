@@ -98,7 +98,7 @@ impl Rpc {
         self.memory.refresh_changed(&self.store).await?;
         let names = self.memory.tenant(tenant).read(|state| state.live.names());
         if names.binary_search_by(|name| name.as_str().cmp(membership)).is_err() {
-            return Err(Error::NotFound { what: "membership" });
+            return Err(Error::NotFound { what: "membership", field: "membership" });
         }
         let built = members_of(&self.store, tenant, membership, version).await?;
         built.ok_or_else(|| Error::WrongState { what: "membership", state: "not yet built".into() })
@@ -108,7 +108,10 @@ impl Rpc {
 /// All from memory, under the tenant's lock.
 fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb::EvaluateCustomerResponse> {
     let features = features(&state.catalogue, &asked.features)?;
-    let row = state.columns.row(&asked.customer_id, state.time.today()).ok_or(Error::NotFound { what: "customer" })?;
+    let row = state
+        .columns
+        .row(&asked.customer_id, state.time.today())
+        .ok_or(Error::NotFound { what: "customer", field: "customer_id" })?;
     let customer = row.customer();
     Ok(pb::EvaluateCustomerResponse {
         customer_key: customer.customer_key.to_owned(),

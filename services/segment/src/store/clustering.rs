@@ -15,7 +15,7 @@ use super::{definition, tenant};
 /// Reads one clustering. Errors: NotFound.
 pub async fn get_clustering(store: &Store, tenant: &str, clustering_id: &str) -> Result<Model> {
     let found = find(tenant).filter(Column::ClusteringId.eq(clustering_id)).one(store.read()).await?;
-    found.ok_or(Error::NotFound { what: "clustering" })
+    found.ok_or(Error::NotFound { what: "clustering", field: "clustering_id" })
 }
 
 /// Reads the clustering that a request made, if it did.

@@ -15,7 +15,7 @@ use super::{definition, tenant};
 /// Reads one segment. Errors: NotFound.
 pub async fn get_segment(store: &Store, tenant: &str, segment_id: &str) -> Result<Model> {
     let found = find(tenant).filter(Column::SegmentId.eq(segment_id)).one(store.read()).await?;
-    found.ok_or(Error::NotFound { what: "segment" })
+    found.ok_or(Error::NotFound { what: "segment", field: "segment_id" })
 }
 
 /// Reads a page of segments in the order of segment_id, and one more if there is one.
@@ -46,7 +46,7 @@ pub async fn update_segment(store: &Store, segment: Model) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &segment.tenant).await?;
     let found = find(&segment.tenant).filter(Column::SegmentId.eq(&segment.segment_id)).one(&*tx).await?;
-    let found = found.ok_or(Error::NotFound { what: "segment" })?;
+    let found = found.ok_or(Error::NotFound { what: "segment", field: "segment_id" })?;
     if found.revision != segment.revision {
         return Err(Error::StaleRevision { what: "segment" });
     }

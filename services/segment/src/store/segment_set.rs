@@ -19,7 +19,7 @@ pub type Whole = (Model, Vec<part::Model>);
 /// Reads one set. Errors: NotFound.
 pub async fn get_segment_set(store: &Store, tenant: &str, segment_set_id: &str) -> Result<Whole> {
     let found = find(tenant).filter(Column::SegmentSetId.eq(segment_set_id)).one(store.read()).await?;
-    with_parts(store.read(), found.ok_or(Error::NotFound { what: "segment set" })?).await
+    with_parts(store.read(), found.ok_or(Error::NotFound { what: "segment set", field: "segment_set_id" })?).await
 }
 
 /// Reads a page of sets in the order of segment_set_id, and one more if there is one.
@@ -57,7 +57,7 @@ pub async fn update_segment_set(store: &Store, (set, parts): Whole) -> Result<Wh
     let tx = store.begin().await?;
     tenant::touch(&tx, &set.tenant).await?;
     let found = find(&set.tenant).filter(Column::SegmentSetId.eq(&set.segment_set_id)).one(&*tx).await?;
-    let found = found.ok_or(Error::NotFound { what: "segment set" })?;
+    let found = found.ok_or(Error::NotFound { what: "segment set", field: "segment_set_id" })?;
     if found.revision != set.revision {
         return Err(Error::StaleRevision { what: "segment set" });
     }

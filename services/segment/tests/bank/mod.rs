@@ -248,7 +248,7 @@ impl ProfileService for Profiles {
         &self,
         _: Request<profile::GetProfileRequest>,
     ) -> Result<Response<profile::GetProfileResponse>, Status> {
-        Err(Error::NotFound { what: "customer" }.into())
+        Err(Error::NotFound { what: "customer", field: "customer_id" }.into())
     }
 
     async fn watch_profiles(

@@ -131,7 +131,7 @@ impl Rpc {
         let id = convert::id("decision_id", decision_id)?;
         let row = self.store.decision(caller.tenant()?, &id).await?;
         let customer = self.store.customer(&row.tenant, &row.customer_id).await?;
-        let customer = customer.ok_or(Error::NotFound { what: "decision" })?;
+        let customer = customer.ok_or(Error::NotFound { what: "decision", field: "decision_id" })?;
         caller.check_owner("decision_id", &customer.customer_id, &customer.owner_path)?;
         Ok(row)
     }

@@ -40,7 +40,7 @@ impl Store {
     pub async fn experiment(&self, tenant: &str, experiment_id: &str) -> Result<experiment::Model> {
         let key = (tenant.to_owned(), experiment_id.to_owned());
         let found = experiment::Entity::find_by_id(key).one(self.db.read()).await?;
-        found.ok_or(Error::NotFound { what: "experiment" })
+        found.ok_or(Error::NotFound { what: "experiment", field: "experiment_id" })
     }
 
     /// Takes in assignments of one experiment; a customer's first one stays. The index of each row is that of the

@@ -148,7 +148,7 @@ impl Batch {
             return again(job, known);
         }
         let key = (job.tenant.clone(), job.ask.customer_id.clone());
-        let unknown = Error::NotFound { what: "customer" };
+        let unknown = Error::NotFound { what: "customer", field: "customer_id" };
         let (Some(tenant), Some(customer)) = (self.tenants.get(&job.tenant), self.customers.get(&key).cloned()) else {
             return Err(unknown);
         };

@@ -10,7 +10,7 @@ impl Store {
     pub async fn decision(&self, tenant: &str, decision_id: &str) -> Result<decision::Model> {
         let of_tenant = decision::Entity::find().filter(decision::Column::Tenant.eq(tenant));
         let found = of_tenant.filter(decision::Column::DecisionId.eq(decision_id)).one(self.db.read()).await?;
-        found.ok_or(Error::NotFound { what: "decision" })
+        found.ok_or(Error::NotFound { what: "decision", field: "decision_id" })
     }
 
     /// Lists a customer's decisions, newest first.

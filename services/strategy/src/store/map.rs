@@ -54,7 +54,7 @@ impl Store {
             found = found.filter(published_map::Column::Version.eq(version));
         }
         let newest = found.order_by_desc(published_map::Column::Number).one(self.db.read()).await?;
-        newest.ok_or(Error::NotFound { what: "map" })
+        newest.ok_or(Error::NotFound { what: "map", field: "version" })
     }
 }
 

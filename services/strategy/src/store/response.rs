@@ -24,7 +24,7 @@ impl Store {
         let now = self.tenant_time(tenant).await?.now();
         let tx = self.db.begin().await?;
         let customer = lock_customers(&tx, tenant, BTreeSet::from([decision.customer_id.as_str()])).await?.pop();
-        let customer = customer.ok_or(Error::NotFound { what: "decision" })?;
+        let customer = customer.ok_or(Error::NotFound { what: "decision", field: "decision_id" })?;
         caller.check_owner("decision_id", &customer.customer_id, &customer.owner_path)?;
         if withheld? {
             return Err(Error::WrongState { what: "pick", state: "withheld".into() });

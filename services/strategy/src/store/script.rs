@@ -35,12 +35,12 @@ impl Store {
         let tx = self.db.begin().await?;
         let key = (tenant.to_owned(), script_id.to_owned());
         let found = script::Entity::find_by_id(key).lock_exclusive().one(&*tx).await?;
-        let found = found.ok_or(Error::NotFound { what: "script" })?;
+        let found = found.ok_or(Error::NotFound { what: "script", field: "script_id" })?;
         if found.revision != revision {
             return Err(Error::StaleRevision { what: "script" });
         }
         if found.writer == signer {
-            return Err(Error::OwnWork { what: "script" });
+            return Err(Error::OwnWork { what: "script", field: "script_id" });
         }
         // The revision is the version of the words: a signature does not change them.
         let row = script::Model { signer: signer.to_owned(), ..found };

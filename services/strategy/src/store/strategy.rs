@@ -38,7 +38,7 @@ impl Store {
     pub async fn get_strategy(&self, tenant: &str, strategy_id: &str) -> Result<strategy::Model> {
         let key = (tenant.to_owned(), strategy_id.to_owned());
         let found = strategy::Entity::find_by_id(key).one(self.db.read()).await?;
-        found.ok_or(Error::NotFound { what: "strategy" })
+        found.ok_or(Error::NotFound { what: "strategy", field: "strategy_id" })
     }
 
     /// Lists strategies, all or those in one state, in the order of their ids.
@@ -115,7 +115,7 @@ impl Store {
         let step = if approve { Step::Approve } else { Step::SendBack };
         let (tx, found) = self.read_strategy(read, caller, step).await?;
         if found.maker == caller.subject {
-            return Err(Error::OwnWork { what: "strategy" });
+            return Err(Error::OwnWork { what: "strategy", field: "strategy_id" });
         }
         let checker = if approve { caller.subject.clone() } else { String::new() };
         save(tx, strategy::Model { checker, comment, ..found }).await
@@ -140,7 +140,7 @@ impl Store {
         let head = tenant::lock_tenant(&tx, &read.tenant).await?;
         let key = (read.tenant.clone(), read.strategy_id.clone());
         let found = strategy::Entity::find_by_id(key).lock_exclusive().one(&*tx).await?;
-        let found = found.ok_or(Error::NotFound { what: "strategy" })?;
+        let found = found.ok_or(Error::NotFound { what: "strategy", field: "strategy_id" })?;
         if caller.kind == Kind::User && !within(&found.owner_path, &caller.org_path) {
             return Err(Error::OutOfScope { field: "strategy_id".into() });
         }
