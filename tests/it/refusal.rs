@@ -280,7 +280,7 @@ impl Bank {
                 json!({ "strategy_id": "draft_welcome", "revision": 2, "approve": true }),
                 Code::PermissionDenied,
                 Reason::OwnWork,
-                &[],
+                &["strategy_id"],
             ),
         ]
     }
@@ -304,7 +304,7 @@ impl Bank {
             ]
         };
         let another_tenants = named("theirs").into_iter().map(|(path, body)| {
-            case("another tenant's customer", "/", path, body, Code::NotFound, Reason::NotFound, &[])
+            case("another tenant's customer", "/", path, body, Code::NotFound, Reason::NotFound, &["customer_id"])
         });
         let denied = |name, path, body, fields| {
             case(name, "/hq/east", path, body, Code::PermissionDenied, Reason::OutOfScope, fields)

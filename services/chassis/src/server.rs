@@ -105,16 +105,20 @@ pub async fn serve(parts: Parts, listener: TcpListener, shutdown: impl Future<Ou
     }
 }
 
-/// Returns when the process is told to stop: SIGTERM or SIGINT.
-pub async fn terminated() {
+/// Listens for SIGTERM and SIGINT from the moment it is called; what it answers ends when one has come. Called within a
+/// runtime, and before anybody is told that the process is up: until then a signal ends it without a drain.
+pub fn terminated() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        tracing::error!("signals cannot be listened to; only a kill stops this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut term), Ok(mut int)) = signals else {
+            tracing::error!("signals cannot be listened to; only a kill stops this process");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
     }
 }
 

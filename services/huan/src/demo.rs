@@ -16,6 +16,7 @@ mod picture;
 use std::{net::SocketAddr, path::PathBuf, time::Instant};
 
 use clap::Args;
+use huan_chassis::server;
 
 pub use desk::{Desk, wait_for_feeds};
 pub use simulated::{bank, load_customers, prepare};
@@ -83,8 +84,9 @@ pub async fn run(options: Options) -> Result<()> {
     if options.once {
         suite.stop().await?;
     } else {
+        let told = server::terminated();
         print_doors(&suite.doors, &place);
-        suite.run_until_terminated().await?;
+        suite.run_until(told).await?;
     }
     drop(guard);
     Ok(())

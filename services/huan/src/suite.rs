@@ -99,13 +99,13 @@ impl Suite {
         Ok(())
     }
 
-    /// Waits for a signal or for a service to end by itself, then stops everything.
+    /// Waits until it is told to stop or a service ends by itself, then stops everything.
     ///
     /// # Errors
     /// The first error with which a service ended.
-    pub async fn run_until_terminated(mut self) -> Result<()> {
+    pub async fn run_until(mut self, told: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
-            () = huan_chassis::server::terminated() => self.stop().await,
+            () = told => self.stop().await,
             Some(ended) = self.tasks.join_next() => {
                 let failure = ended.map_err(|error| Failure::new(error.to_string()))?.err();
                 self.stop().await?;

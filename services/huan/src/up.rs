@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use huan_chassis::{config, telemetry};
+use huan_chassis::{config, server, telemetry};
 
 use crate::{
     failure::{Failure, Result},
@@ -59,9 +59,10 @@ pub async fn run(options: Options) -> Result<()> {
     let place = Place { gateway: Some(options.gateway), fixed_ports: true, ..Place::folder(&options.data_dir) };
     let started = std::time::Instant::now();
     let suite = Suite::start(&place).await?;
+    let told = server::terminated();
     println!("huan is up after {} ms", started.elapsed().as_millis());
     print_doors(&suite.doors, &place);
-    suite.run_until_terminated().await?;
+    suite.run_until(told).await?;
     drop(guard);
     Ok(())
 }

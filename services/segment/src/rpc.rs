@@ -74,15 +74,14 @@ impl Rpc {
     }
 
     /// Finds the members of a segment or a set among all customers as they stand, off the async threads. Errors:
-    /// NotFound if it is not live.
-    async fn find_members(&self, tenant: &str, id: &str, what: &'static str) -> Result<Found> {
+    /// `missing` if it is not live.
+    async fn find_members(&self, tenant: &str, id: &str, missing: Error) -> Result<Found> {
         self.memory.refresh_changed(&self.store).await?;
         let (rows, live, time) = self.memory.tenant(tenant).snapshot();
         let (id, now) = (id.to_owned(), time.now());
         let work = move || live.members(&id, &rows, time.day(now)).map(|members| (members, rows.population));
         let found = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
-        let field = if what == "segment" { "segment_id" } else { "segment_set_id" };
-        let (memberships, population) = found.ok_or(Error::NotFound { what, field })?;
+        let (memberships, population) = found.ok_or(missing)?;
         Ok(Found { population: population.into(), as_of: huan_chassis::clock::micros(now), memberships })
     }
 

@@ -1,6 +1,6 @@
 //! SegmentService.
 
-use huan_chassis::page;
+use huan_chassis::{Error, page};
 use huan_proto::segment::v1 as pb;
 use huan_proto::segment::v1::segment_service_server::SegmentService;
 use tonic::{Request, Response, Status};
@@ -85,7 +85,8 @@ impl SegmentService for Rpc {
         let tenant = tenant(&request)?;
         let segment_id = convert::id("segment_id", &request.get_ref().segment_id)?;
         store::segment::get_segment(&self.store, &tenant, &segment_id).await?;
-        let found = self.find_members(&tenant, &segment_id, "segment").await?;
+        let found =
+            self.find_members(&tenant, &segment_id, Error::NotFound { what: "segment", field: "segment_id" }).await?;
         let builds = store::build::create_build(&self.store, &tenant, &segment_id, found).await?;
         Ok(Response::new(pb::BuildSegmentResponse { build: builds.first().map(convert::build) }))
     }

@@ -1,6 +1,6 @@
 //! SegmentSetService.
 
-use huan_chassis::page;
+use huan_chassis::{Error, page};
 use huan_proto::segment::v1 as pb;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetService;
 use tonic::{Request, Response, Status};
@@ -78,7 +78,8 @@ impl SegmentSetService for Rpc {
         let tenant = tenant(&request)?;
         let id = convert::id("segment_set_id", &request.get_ref().segment_set_id)?;
         let (_, parts) = store::segment_set::get_segment_set(&self.store, &tenant, &id).await?;
-        let found = self.find_members(&tenant, &id, "segment set").await?;
+        let missing = Error::NotFound { what: "segment set", field: "segment_set_id" };
+        let found = self.find_members(&tenant, &id, missing).await?;
         let builds = store::build::create_build(&self.store, &tenant, &id, found).await?;
         let order: Vec<_> = parts.iter().map(|part| part.part_id.as_str()).collect();
         Ok(Response::new(pb::BuildSegmentSetResponse { build: Some(convert::set_build(&builds, &order)) }))
