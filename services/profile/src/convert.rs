@@ -4,6 +4,7 @@ pub mod consent;
 pub mod customer;
 pub mod envelope;
 pub mod event;
+pub mod event_type;
 pub mod feed;
 pub mod holding;
 pub mod identity;
@@ -78,22 +79,25 @@ pub fn attributes(
     values: HashMap<String, Value>,
     max: usize,
 ) -> HashMap<String, Value> {
+    check_attributes(faults, field, &values, max);
+    values.into_iter().filter(|(_, value)| value.kind.is_some()).collect()
+}
+
+/// Notes what is wrong with typed attributes.
+pub fn check_attributes(faults: &mut Faults, field: &str, values: &HashMap<String, Value>, max: usize) {
     if values.len() > max {
         faults.add(field, format!("has more than {max} entries"));
     }
-    values.into_iter().filter_map(|(name, value)| attribute(faults, field, name, value)).collect()
-}
-
-fn attribute(faults: &mut Faults, field: &str, name: String, value: Value) -> Option<(String, Value)> {
-    let name = faults.name(&format!("{field}.key"), &name, 64);
-    let field = format!("{field}.{name}");
-    match value.kind.as_ref()? {
-        Kind::Number(number) if !number.is_finite() => faults.add(field, "is not a finite number"),
-        Kind::Text(text) => drop(faults.optional_text(&field, text, 256)),
-        Kind::Day(day) => drop(faults.day(&field, day)),
-        _ => {}
+    for (name, value) in values {
+        let name = faults.name(&format!("{field}.key"), name, 64);
+        let field = format!("{field}.{name}");
+        match &value.kind {
+            Some(Kind::Number(number)) if !number.is_finite() => faults.add(field, "is not a finite number"),
+            Some(Kind::Text(text)) => drop(faults.optional_text(&field, text, 256)),
+            Some(Kind::Day(day)) => drop(faults.day(&field, day)),
+            _ => {}
+        }
     }
-    Some((name, value))
 }
 
 /// A day column as text; none = "".

@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod convert;
+pub mod event;
 pub mod feature;
 pub mod rpc;
 pub mod store;

@@ -59,6 +59,7 @@ pub fn event_types() -> Vec<pb::EventType> {
         name: name.to_owned(),
         description: description.to_owned(),
         is_outcome,
+        ..Default::default()
     };
     TYPES.iter().map(event_type).collect()
 }

@@ -1,23 +1,23 @@
-//! Events and their types between wire and disk.
+//! Events between wire and disk.
 
 use chrono::{DateTime, Datelike, Utc};
 use huan_chassis::{
-    Result,
+    FieldFault, Result,
     check::Faults,
     clock,
     page::{self, Page},
 };
 use huan_proto::profile::v1 as pb;
 
-use super::{attributes, envelope, keep};
-use crate::store::{
-    entity::{event, event_type},
-    ingest::Taken,
-    tenant::View,
+use super::{check_attributes, envelope, row_fault};
+use crate::{
+    event::MAX_ATTRIBUTES,
+    store::{
+        entity::event,
+        ingest::Taken,
+        tenant::{EventType, View},
+    },
 };
-
-/// The most attributes of an event.
-const MAX_ATTRIBUTES: usize = 32;
 
 /// An event that passed its checks, with what its tenant's settings say of it.
 #[derive(Debug, Clone)]
@@ -34,52 +34,83 @@ pub struct Checked {
     pub day: i32,
 }
 
-/// Whether every type that the events name is registered in the view.
+/// An event that was refused, and why.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Its place in the request.
+    pub index: usize,
+    /// The event as it was sent.
+    pub event: pb::Event,
+    /// The field of it that is at fault.
+    pub field: String,
+    /// What is wrong with that.
+    pub description: String,
+}
+
+/// Whether the types that the events name are registered in the view, and their attributes fit.
 pub fn types_are_known(events: &[pb::Event], view: &View) -> bool {
-    events.iter().all(|event| view.types.contains_key(&event.r#type))
+    let fits = |event: &pb::Event| {
+        let event_type = view.types.get(&event.r#type)?;
+        event_type.shape.misfit(&event.attributes).is_none().then_some(())
+    };
+    events.iter().all(|event| fits(event).is_some())
 }
 
 /// The rows of a batch, and the first fault of each one refused.
-pub fn batch(events: Vec<pb::Event>, view: &View) -> (Vec<Checked>, Vec<pb::RowFault>) {
+pub fn batch(events: Vec<pb::Event>, view: &View) -> (Vec<Checked>, Vec<Refused>) {
     let mut refused = Vec::new();
     let mut rows = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
-        let mut faults = Faults::new();
-        let row = checked(&mut faults, index, event, view);
-        rows.extend(keep(index, faults, row, &mut refused).flatten());
+        match check(&event, view) {
+            Ok((event_type, occur_time)) => rows.push(checked(index, event, event_type, occur_time, view)),
+            Err(FieldFault { field, description }) => refused.push(Refused { index, event, field, description }),
+        }
     }
     (rows, refused)
 }
 
-fn checked(faults: &mut Faults, index: usize, event: pb::Event, view: &View) -> Option<Checked> {
-    let at = |name: &str| format!("events[{index}].{name}");
-    let occur_time = faults.time(&at("occur_time"), event.occur_time.as_ref());
-    if faults.is_empty() {
-        check_year(faults, &at("occur_time"), occur_time);
-    }
-    let event_type = view.types.get(&event.r#type);
-    if event_type.is_none() {
-        faults.add(at("type"), if event.r#type.is_empty() { "is required" } else { "is not a registered type" });
-    }
-    let kept = pb::Event {
-        attributes: attributes(faults, &at("attributes"), event.attributes, MAX_ATTRIBUTES),
-        ..Default::default()
+/// An event's type and its time, or its first fault.
+fn check<'a>(event: &pb::Event, view: &'a View) -> Result<(&'a EventType, DateTime<Utc>), FieldFault> {
+    let mut faults = Faults::new();
+    let Some(event_type) = view.types.get(&event.r#type) else {
+        let description = if event.r#type.is_empty() { "is required" } else { "is not a registered type" };
+        return Err(FieldFault { field: "type".to_owned(), description: description.to_owned() });
     };
+    let occur_time = faults.time("occur_time", event.occur_time.as_ref());
+    if faults.is_empty() {
+        check_year(&mut faults, "occur_time", occur_time);
+    }
+    check_source(&mut faults, &event.source);
+    faults.id("source_id", &event.source_id);
+    faults.id("customer_id", &event.customer_id);
+    check_attributes(&mut faults, "attributes", &event.attributes, MAX_ATTRIBUTES);
+    if let Some((name, why)) = event_type.shape.misfit(&event.attributes) {
+        faults.add(format!("attributes.{name}"), why);
+    }
+    faults.into_vec().into_iter().next().map_or(Ok((event_type, occur_time)), Err)
+}
+
+fn checked(index: usize, event: pb::Event, event_type: &EventType, occur_time: DateTime<Utc>, view: &View) -> Checked {
+    let attributes = event.attributes.into_iter().filter(|(_, value)| value.kind.is_some()).collect();
     let row = event::Model {
         tenant: view.tenant.clone(),
-        source: source(faults, &at("source"), &event.source),
-        source_id: faults.id(&at("source_id"), &event.source_id),
-        customer_id: faults.id(&at("customer_id"), &event.customer_id),
+        customer_id: event.customer_id,
+        source: event.source,
+        source_id: event.source_id,
         event_type: event.r#type,
         occur_time: clock::micros(occur_time),
         amount_minor: event.amount_minor,
         format: envelope::PLAIN,
         key_id: String::new(),
-        payload: envelope::seal(&kept),
+        payload: envelope::seal(&pb::Event { attributes, ..Default::default() }),
     };
-    let event_type = event_type?;
     let (number, is_outcome) = (event_type.number, event_type.is_outcome);
-    Some(Checked { index, row, event_type: number, is_outcome, day: view.time.day(occur_time).0 })
+    Checked { index, row, event_type: number, is_outcome, day: view.time.day(occur_time).0 }
+}
+
+/// The fault of an event in a batch.
+pub fn fault(refused: &Refused) -> pb::RowFault {
+    row_fault(refused.index, format!("events[{}].{}", refused.index, refused.field), refused.description.clone())
 }
 
 /// Notes a time outside of the years that days can be written in.
@@ -89,32 +120,12 @@ pub fn check_year(faults: &mut Faults, field: &str, time: DateTime<Utc>) {
     }
 }
 
-fn source(faults: &mut Faults, field: &str, source: &str) -> String {
-    let text = faults.text(field, source, 32);
+fn check_source(faults: &mut Faults, source: &str) {
+    let text = faults.text("source", source, 32);
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     if !text.bytes().all(fits) {
-        faults.add(field, "holds other characters than a-z, 0-9, _ and -");
+        faults.add("source", "holds other characters than a-z, 0-9, _ and -");
     }
-    text
-}
-
-/// The row of a type to register; its number is the store's to give.
-pub fn event_type(request: pb::RegisterEventTypeRequest, tenant: &str) -> Result<event_type::Model> {
-    let mut faults = Faults::new();
-    let event_type = faults.required("event_type", request.event_type).unwrap_or_default();
-    let row = event_type::Model {
-        tenant: tenant.to_owned(),
-        name: faults.name("event_type.name", &event_type.name, 64),
-        number: 0,
-        description: faults.optional_text("event_type.description", &event_type.description, 400),
-        is_outcome: event_type.is_outcome,
-    };
-    faults.finish().map(|()| row)
-}
-
-/// The message of a type's row.
-pub fn event_type_message(row: event_type::Model) -> pb::EventType {
-    pb::EventType { name: row.name, description: row.description, is_outcome: row.is_outcome }
 }
 
 /// The message of an event's row.
@@ -143,8 +154,9 @@ pub fn outcome(row: &event::Model) -> pb::Outcome {
 }
 
 /// The answer to an IngestEvents: what became of the events, and those refused before.
-pub fn taken(taken: Taken, mut faults: Vec<pb::RowFault>) -> pb::IngestEventsResponse {
-    faults.extend(taken.faults);
+pub fn taken(taken: Taken, refused: &[Refused]) -> pb::IngestEventsResponse {
+    let mut faults: Vec<pb::RowFault> = refused.iter().map(fault).chain(taken.faults).collect();
+    faults.sort_by_key(|fault| fault.index);
     pb::IngestEventsResponse {
         accepted: taken.accepted,
         duplicates: taken.duplicates,

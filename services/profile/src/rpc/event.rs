@@ -14,7 +14,7 @@ impl EventService for Rpc {
         request: Request<pb::RegisterEventTypeRequest>,
     ) -> Result<Response<pb::RegisterEventTypeResponse>, Status> {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
-        self.store.register_event_type(convert::event::event_type(request.into_inner(), &tenant)?).await?;
+        self.store.register_event_type(convert::event_type::row(request.into_inner(), &tenant)?).await?;
         Ok(Response::new(pb::RegisterEventTypeResponse {}))
     }
 
@@ -23,7 +23,7 @@ impl EventService for Rpc {
         request: Request<pb::ListEventTypesRequest>,
     ) -> Result<Response<pb::ListEventTypesResponse>, Status> {
         let rows = self.store.list_event_types(Identity::of(&request)?.tenant()?).await?;
-        let event_types = rows.into_iter().map(convert::event::event_type_message).collect();
+        let event_types = rows.into_iter().map(convert::event_type::message).collect::<huan_chassis::Result<_>>()?;
         Ok(Response::new(pb::ListEventTypesResponse { event_types }))
     }
 
@@ -35,12 +35,12 @@ impl EventService for Rpc {
         let events = request.into_inner().events;
         convert::batch("events", events.len())?;
         if !convert::event::types_are_known(&events, &view) {
-            // Another replica may have registered it a moment ago.
+            // Another replica may have registered them a moment ago.
             view = self.store.fresh_view(&view.tenant).await?;
         }
-        let (rows, faults) = convert::event::batch(events, &view);
+        let (rows, refused) = convert::event::batch(events, &view);
         let taken = self.store.ingest_events(view, rows).await?;
-        Ok(Response::new(convert::event::taken(taken, faults)))
+        Ok(Response::new(convert::event::taken(taken, &refused)))
     }
 
     async fn list_events(

@@ -4,13 +4,14 @@ use huan_chassis::{Error, Result};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use super::{Store, entity::event_type, tenant};
+use crate::{convert, event};
 
 /// The most types of a tenant.
 const MAX_TYPES: usize = 1000;
 
 impl Store {
-    /// Registers a type, or changes its description. Errors: NotFound (the tenant); WrongState if `is_outcome` would
-    /// change or there are too many.
+    /// Registers a type, or changes it as far as it may change. Errors: NotFound (the tenant); WrongState if it would
+    /// change otherwise or there are too many.
     pub async fn register_event_type(&self, row: event_type::Model) -> Result<()> {
         let tenant = row.tenant.clone();
         let tx = self.db.begin().await?;
@@ -25,6 +26,7 @@ impl Store {
             }
             Some(known) => {
                 let mut change = known.clone().into_active_model();
+                change.definition = Set(merged(known, &row)?);
                 change.description = Set(row.description);
                 event_type::Entity::update(change).exec(&*tx).await?;
             }
@@ -45,6 +47,13 @@ impl Store {
     pub async fn list_event_types(&self, tenant: &str) -> Result<Vec<event_type::Model>> {
         all(self.db.read(), tenant).await
     }
+}
+
+/// The definition after `new` was registered over `known`. Errors: WrongState.
+fn merged(known: &event_type::Model, new: &event_type::Model) -> Result<Vec<u8>> {
+    let (known, new) = (convert::event_type::definition(known)?, convert::event_type::definition(new)?);
+    let definition = event::merged(known, new).map_err(|state| Error::WrongState { what: "event type", state })?;
+    Ok(convert::event_type::definition_bytes(&definition))
 }
 
 /// A tenant's types by name.

@@ -1,5 +1,12 @@
 //! Taking in events: whole request batches, group-committed. In one transaction the new events are kept, the packed
 //! rows of their days and the accumulators of their customers grow, and the vectors are computed and published.
+//!
+//! An event is there once by (tenant, source, source_id), which no unique index can say of a table that is partitioned by
+//! customer. What one process sends is in order behind its one writer, and an event that comes again for the same customer
+//! waits for that customer's lock; so looking the new ones up before they are inserted finds every duplicate but one:
+//! another replica may take in the same event for another customer at the same time. Therefore, on PostgreSQL, replicas
+//! that are about to commit for a tenant go through an advisory lock one by one and look once more for strangers; if there
+//! is one, the batch is rolled back, applied again, and finds it. The lock is held for one look-up and the commit only.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,8 +21,8 @@ use huan_chassis::{
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use sea_orm::{
-    ConnectionTrait, ExprTrait, Iterable, JoinType,
-    sea_query::{Alias, Expr, IntoColumnRef, OnConflict, Query, SelectStatement},
+    ConnectionTrait, DbBackend, ExprTrait, Iterable, JoinType, Statement,
+    sea_query::{Alias, Expr, IntoColumnRef, IntoValueTuple, Query, SelectStatement},
 };
 
 use super::{
@@ -51,7 +58,7 @@ pub struct Taken {
     pub duplicates: i32,
     /// Those refused here.
     pub faults: Vec<pb::RowFault>,
-    /// The feed position that has seen the new ones.
+    /// The feed position that has seen all of them; none if all were refused.
     pub position: Option<Position>,
 }
 
@@ -65,17 +72,44 @@ impl Store {
 
 /// Applies jobs in one transaction, each tenant's together. Fails as a whole.
 pub async fn apply(db: Database, catalogue: Arc<Catalogue>, jobs: Vec<Arc<Job>>) -> Result<Vec<Result<Taken>>> {
+    let mut answers = loop {
+        // None: another replica was first, and its events are found the next time.
+        if let Some(answers) = attempt(&db, &catalogue, &jobs).await? {
+            break answers;
+        }
+    };
+    if answers.iter().any(only_duplicates) {
+        let head = feed::head(&db).await?;
+        answers.iter_mut().filter(|answer| only_duplicates(answer)).for_each(|answer| answer.position = Some(head));
+    }
+    Ok(answers.into_iter().map(Ok).collect())
+}
+
+async fn attempt(db: &Database, catalogue: &Catalogue, jobs: &[Arc<Job>]) -> Result<Option<Vec<Taken>>> {
     let mut tenants: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, job) in jobs.iter().enumerate() {
         tenants.entry(&job.view.tenant).or_default().push(place);
     }
     let mut answers: Vec<Taken> = jobs.iter().map(|_| Taken::default()).collect();
     let tx = db.begin().await?;
-    for places in tenants.into_values() {
-        Batch::new(&jobs, places).apply(&tx, &catalogue, &mut answers).await?;
+    let mut new = Vec::with_capacity(tenants.len());
+    for (tenant, places) in tenants {
+        new.push((tenant, Batch::new(jobs, places).apply(&tx, catalogue, &mut answers).await?));
+    }
+    if tx.get_database_backend() == DbBackend::Postgres {
+        for (tenant, rows) in new {
+            if strangers(&tx, tenant, rows).await? {
+                return Ok(None);
+            }
+        }
     }
     tx.commit().await?;
-    Ok(answers.into_iter().map(Ok).collect())
+    Ok(Some(answers))
+}
+
+/// What was taken in before went down the feed before.
+fn only_duplicates(answer: &Taken) -> bool {
+    answer.position.is_none() && answer.duplicates > 0
 }
 
 /// The jobs of one tenant.
@@ -94,7 +128,8 @@ impl<'a> Batch<'a> {
         Self { jobs, view, events: events.collect() }
     }
 
-    async fn apply(mut self, tx: &Tx, catalogue: &Catalogue, answers: &mut [Taken]) -> Result<()> {
+    /// Applies them; answers with the rows that were new.
+    async fn apply(mut self, tx: &Tx, catalogue: &Catalogue, answers: &mut [Taken]) -> Result<Vec<&'a event::Model>> {
         let mut ids: Vec<String> = self.events.iter().map(|(_, event)| event.row.customer_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -121,7 +156,7 @@ impl<'a> Batch<'a> {
         for (place, _) in &self.events {
             answers[*place].position = Some(position);
         }
-        Ok(())
+        Ok(self.events.into_iter().map(|(_, event)| &event.row).collect())
     }
 
     /// Refuses the events whose customer there is not.
@@ -136,22 +171,20 @@ impl<'a> Batch<'a> {
         });
     }
 
-    /// Inserts the events and keeps those that were not there; counts both.
+    /// Inserts the events that are not there and keeps those; counts both.
     async fn keep_new(&mut self, tx: &Tx, answers: &mut [Taken]) -> Result<()> {
+        let keys = self.events.iter().map(|(_, event)| key(&event.row)).collect();
+        let known = known(tx, &self.view.tenant, keys).await?;
         let mut seen = HashSet::with_capacity(self.events.len());
-        let mut rows: Vec<&event::Model> = Vec::with_capacity(self.events.len());
-        let first: Vec<bool> = self.events.iter().map(|(_, event)| seen.insert(key(&event.row))).collect();
-        rows.extend(self.events.iter().zip(&first).filter(|(_, first)| **first).map(|((_, event), _)| &event.row));
-        rows.sort_unstable_by_key(|row| key(row));
-        let fresh = insert_new(tx, rows).await?;
-        let mut firsts = first.into_iter();
         self.events.retain(|(place, event)| {
-            let is_new = firsts.next().unwrap_or(false) && fresh.contains(&owned_key(&event.row));
+            let is_new = !known.contains(&owned_key(&event.row)) && seen.insert(key(&event.row));
             let answer = &mut answers[*place];
             *(if is_new { &mut answer.accepted } else { &mut answer.duplicates }) += 1;
             is_new
         });
-        Ok(())
+        let mut rows: Vec<&event::Model> = self.events.iter().map(|(_, event)| &event.row).collect();
+        rows.sort_unstable_by_key(|row| (&row.customer_id, key(row)));
+        insert(tx, rows).await
     }
 
     /// Adds the events to the packed rows of their days and to their customers' accumulators.
@@ -207,31 +240,70 @@ fn owned_key(row: &event::Model) -> (String, String) {
     (row.source.clone(), row.source_id.clone())
 }
 
-/// Inserts events; answers with the keys of those that were not there.
-async fn insert_new(tx: &Tx, rows: Vec<&event::Model>) -> Result<HashSet<(String, String)>> {
-    let mut fresh = HashSet::with_capacity(rows.len());
+/// The keys among these that there are in the tenant.
+async fn known(tx: &Tx, tenant: &str, mut keys: Vec<(&str, &str)>) -> Result<HashSet<(String, String)>> {
+    keys.sort_unstable();
+    keys.dedup();
+    let mut found = HashSet::new();
+    for keys in chunks(keys, MAX_BINDS / 2) {
+        let mut select = joined(tenant, keys);
+        select.columns([(event::Entity, event::Column::Source), (event::Entity, event::Column::SourceId)]);
+        for row in tx.query_all(&select).await? {
+            found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether another replica has taken in one of these for another customer since `known` looked. From here to the commit
+/// replicas go one by one.
+async fn strangers(tx: &Tx, tenant: &str, rows: Vec<&event::Model>) -> Result<bool> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    let of_tenant = [format!("huan.event.{tenant}").into()];
+    tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, of_tenant)).await?;
+    for rows in chunks(rows, MAX_BINDS / 3) {
+        let keys: Vec<(&str, &str, &str)> =
+            rows.iter().map(|row| (&*row.source, &*row.source_id, &*row.customer_id)).collect();
+        let mut select = joined(tenant, keys);
+        let other = Expr::col((event::Entity, event::Column::CustomerId)).ne(wanted("column3"));
+        select.and_where(other).expr(Expr::val(1)).limit(1);
+        if tx.query_one(&select).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Joins keys, as a list of values that begin with source and source id, to the events.
+fn joined<V: IntoValueTuple>(tenant: &str, keys: Vec<V>) -> SelectStatement {
+    let of_tenant = Expr::col((event::Entity, event::Column::Tenant)).eq(tenant);
+    let of_source = Expr::col((event::Entity, event::Column::Source)).eq(wanted("column1"));
+    let of_id = Expr::col((event::Entity, event::Column::SourceId)).eq(wanted("column2"));
+    let mut select = Query::select();
+    let on = of_tenant.and(of_source).and(of_id);
+    select.from_values(keys, Alias::new(WANTED)).join(JoinType::InnerJoin, event::Entity, on);
+    select
+}
+
+async fn insert(tx: &Tx, rows: Vec<&event::Model>) -> Result<()> {
     for rows in chunks(rows, MAX_BINDS / event::Column::iter().count()) {
         let mut insert = Query::insert();
         insert.into_table(event::Entity).columns(event::Column::iter());
         for row in rows {
             insert.values(values(row)).map_err(|error| Error::Internal(error.to_string()))?;
         }
-        insert.on_conflict(OnConflict::new().do_nothing().to_owned());
-        insert.returning(Query::returning().columns([event::Column::Source, event::Column::SourceId]));
-        for row in tx.query_all(&insert).await? {
-            fresh.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
-        }
+        tx.execute(&insert).await?;
     }
-    Ok(fresh)
+    Ok(())
 }
 
 /// The row's values in the order of its columns.
 fn values(row: &event::Model) -> [Expr; 10] {
     [
         row.tenant.as_str().into(),
+        row.customer_id.as_str().into(),
         row.source.as_str().into(),
         row.source_id.as_str().into(),
-        row.customer_id.as_str().into(),
         row.event_type.as_str().into(),
         row.occur_time.into(),
         row.amount_minor.into(),
@@ -258,18 +330,23 @@ async fn packed_days(tx: &Tx, tenant: &str, mut days: Vec<(&str, i32)>) -> Resul
 /// Joins the keys, as a list of values, to the table: both databases then look each one up by the primary key, and
 /// both call the columns of such a list column1 and column2.
 fn select_days(tenant: &str, days: Vec<(&str, i32)>) -> SelectStatement {
-    let wanted = Alias::new("wanted");
-    let column = |name: &'static str| Expr::col((wanted.clone(), Alias::new(name)).into_column_ref());
     let of_tenant = Expr::col((event_day::Entity, event_day::Column::Tenant)).eq(tenant);
-    let of_customer = Expr::col((event_day::Entity, event_day::Column::CustomerId)).eq(column("column1"));
-    let of_day = Expr::col((event_day::Entity, event_day::Column::Day)).eq(column("column2"));
+    let of_customer = Expr::col((event_day::Entity, event_day::Column::CustomerId)).eq(wanted("column1"));
+    let of_day = Expr::col((event_day::Entity, event_day::Column::Day)).eq(wanted("column2"));
     let mut select = Query::select();
     select
         .column((event_day::Entity, event_day::Column::CustomerId))
         .column((event_day::Entity, event_day::Column::Day))
         .column((event_day::Entity, event_day::Column::Format))
         .column((event_day::Entity, event_day::Column::Packed))
-        .from_values(days, wanted.clone())
+        .from_values(days, Alias::new(WANTED))
         .join(JoinType::InnerJoin, event_day::Entity, of_tenant.and(of_customer).and(of_day));
     select
+}
+
+/// What a list of values is called.
+const WANTED: &str = "wanted";
+
+fn wanted(column: &'static str) -> Expr {
+    Expr::col((Alias::new(WANTED), Alias::new(column)).into_column_ref())
 }

@@ -121,17 +121,14 @@ impl Store {
             return Ok((Vec::new(), None));
         }
         let mut query = event::Entity::find().filter(measured);
-        if let [tenant, source, source_id] = after.as_slice() {
-            let columns = [event::Column::Tenant, event::Column::Source, event::Column::SourceId];
-            query = query.filter(after_row(
-                columns,
-                [tenant.as_str().into(), source.as_str().into(), source_id.as_str().into()],
-            ));
+        let order = [event::Column::Tenant, event::Column::CustomerId, event::Column::Source, event::Column::SourceId];
+        if let Ok(key) = <&[String; 4]>::try_from(after.as_slice()) {
+            query = query.filter(after_row(order, key.each_ref().map(|part| part.as_str().into())));
         }
-        let query = query.order_by_asc(event::Column::Tenant).order_by_asc(event::Column::Source);
-        let query = query.order_by_asc(event::Column::SourceId).limit(CHUNK as u64);
+        let query = order.into_iter().fold(query, QueryOrder::order_by_asc).limit(CHUNK as u64);
         let rows = query.all(self.db.read()).await?;
-        let next = next(&rows, |row| vec![row.tenant.clone(), row.source.clone(), row.source_id.clone()]);
+        let key = |row: &event::Model| [&row.tenant, &row.customer_id, &row.source, &row.source_id].map(String::clone);
+        let next = next(&rows, |row| key(row).to_vec());
         let headers = self.headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str()))).await?;
         let item = |row: event::Model| {
             let outcome = Change::Outcome(convert::event::outcome(&row));

@@ -21,6 +21,7 @@ use sha2::Sha256;
 use super::{Store, entity::tenant, event_type};
 use crate::{
     convert,
+    event::Shape,
     feature::{Catalogue, Plan},
 };
 
@@ -45,12 +46,14 @@ pub struct View {
 }
 
 /// What ingest needs of an event type.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct EventType {
     /// Its number in packed rows.
     pub number: u32,
     /// Whether reviews may measure it.
     pub is_outcome: bool,
+    /// What the attributes of its events must be.
+    pub shape: Shape,
 }
 
 impl View {
@@ -185,14 +188,15 @@ async fn read_view(db: &impl ConnectionTrait, catalogue: &Catalogue, tenant: &st
     let types = event_type::all(db, tenant).await?;
     let numbers = types.iter().map(|row| (row.name.clone(), row.number as u32)).collect();
     let types = types.into_iter().map(|row| {
-        let (number, is_outcome) = (row.number as u32, row.is_outcome);
-        (row.name, EventType { number, is_outcome })
+        let shape = Shape::of(convert::event_type::definition(&row)?);
+        Ok((row.name, EventType { number: row.number as u32, is_outcome: row.is_outcome, shape }))
     });
+    let types = types.collect::<Result<_>>()?;
     Ok(View {
         tenant: tenant.to_owned(),
         time: convert::tenant::time(&row)?,
         row,
-        types: types.collect(),
+        types,
         plan: catalogue.plan(&numbers),
         read_at,
     })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use huan_proto::{
     profile::v1 as pb,
-    types::v1::{Value, value::Kind},
+    types::v1::{Value, ValueType, value::Kind},
 };
 
 use crate::bank::*;
@@ -20,7 +20,7 @@ async fn open() -> Bank {
 async fn types_are_listed_and_keep_what_they_are() {
     let bank = open().await;
     let register = |event_type| bank.service(pb::RegisterEventTypeRequest { event_type: Some(event_type) });
-    let described = pb::EventType { name: "salary".into(), description: "wages".into(), is_outcome: false };
+    let described = pb::EventType { name: "salary".into(), description: "wages".into(), ..Default::default() };
     bank.events().register_event_type(register(described.clone())).await.unwrap();
     let listed = bank.events().list_event_types(bank.service(pb::ListEventTypesRequest {})).await.unwrap();
     let types = listed.into_inner().event_types;
@@ -30,6 +30,80 @@ async fn types_are_listed_and_keep_what_they_are() {
     assert_eq!(refused(bank.events().register_event_type(register(other)).await), WRONG_STATE);
     let faulty = pb::EventType { name: "Salary".into(), ..Default::default() };
     assert_eq!(fields(bank.events().register_event_type(register(faulty)).await), ["event_type.name"]);
+}
+
+fn declared(name: &str, value_type: ValueType, required: bool) -> pb::AttributeType {
+    pb::AttributeType { name: name.into(), r#type: value_type.into(), required, ..Default::default() }
+}
+
+fn with(event: pb::Event, attributes: &[(&str, Kind)]) -> pb::Event {
+    let value = |(name, kind): &(&str, Kind)| ((*name).to_owned(), Value { kind: Some(kind.clone()) });
+    pb::Event { attributes: attributes.iter().map(value).collect(), ..event }
+}
+
+#[tokio::test]
+async fn a_type_gains_attributes_and_keeps_their_types() {
+    let bank = open().await;
+    let register = async |attributes: Vec<pb::AttributeType>| {
+        let event_type = pb::EventType { name: "transfer".into(), attributes, ..Default::default() };
+        let request = pb::RegisterEventTypeRequest { event_type: Some(event_type) };
+        bank.events().register_event_type(bank.service(request)).await
+    };
+    let text = |text: &str| Kind::Text(text.into());
+    register(vec![declared("payee", ValueType::Text, true)]).await.unwrap();
+    let untyped = with(event("1", "transfer", NOON, 1), &[("payee", text("a")), ("fee", Kind::Number(1.0))]);
+    let done = bank.ingest(vec![untyped.clone(), event("2", "transfer", NOON, 1)]).await;
+    let named: Vec<_> = done.faults.iter().map(|fault| fault.field.as_str()).collect();
+    assert_eq!(named, ["events[0].attributes.fee", "events[1].attributes.payee"]);
+    register(vec![declared("fee", ValueType::Number, false)]).await.unwrap();
+    assert_eq!(bank.ingest(vec![untyped]).await.accepted, 1);
+    let listed = bank.events().list_event_types(bank.service(pb::ListEventTypesRequest {})).await.unwrap();
+    let transfer = listed.into_inner().event_types.into_iter().find(|listed| listed.name == "transfer").unwrap();
+    assert_eq!(transfer.attributes.len(), 2);
+    assert_eq!(refused(register(vec![declared("fee", ValueType::Text, false)]).await), WRONG_STATE);
+    let faulty =
+        vec![declared("Fee", ValueType::Unspecified, false), declared("questionnaire_version", ValueType::Text, false)];
+    let named = fields(register(faulty).await);
+    let at = |n: usize, field: &str| format!("event_type.attributes[{n}].{field}");
+    assert_eq!(named, [at(0, "name"), at(0, "type"), at(1, "name")]);
+}
+
+#[tokio::test]
+async fn an_answer_fits_the_questions_of_its_version() {
+    let bank = open().await;
+    let survey = |version: &str, most: f64| {
+        let score = pb::Question {
+            question_id: "score".into(),
+            text: "How likely are you to recommend us?".into(),
+            r#type: ValueType::Number.into(),
+            required: true,
+            least: Some(0.0),
+            most: Some(most),
+            ..Default::default()
+        };
+        let version = pb::QuestionnaireVersion { version: version.into(), questions: vec![score] };
+        let questionnaire = pb::Questionnaire { questionnaire_id: "nps".into(), versions: vec![version] };
+        pb::EventType { name: "survey".into(), questionnaire: Some(questionnaire), ..Default::default() }
+    };
+    let register = async |event_type| {
+        let request = pb::RegisterEventTypeRequest { event_type: Some(event_type) };
+        bank.events().register_event_type(bank.service(request)).await
+    };
+    let answer = |id: &str, version: &str, score| {
+        let version = Kind::Text(version.into());
+        with(event(id, "survey", NOON, 0), &[("questionnaire_version", version), ("score", Kind::Number(score))])
+    };
+    register(survey("v1", 10.0)).await.unwrap();
+    let done = bank.ingest(vec![answer("1", "v1", 9.0), answer("2", "v2", 9.0), answer("3", "v1", 11.0)]).await;
+    assert_eq!(done.accepted, 1);
+    let named: Vec<_> = done.faults.iter().map(|fault| fault.field.as_str()).collect();
+    assert_eq!(named, ["events[1].attributes.questionnaire_version", "events[2].attributes.score"]);
+    register(survey("v2", 11.0)).await.unwrap();
+    assert_eq!(bank.ingest(vec![answer("2", "v2", 11.0), answer("4", "v1", 10.0)]).await.accepted, 2);
+    assert_eq!(refused(register(survey("v1", 7.0)).await), WRONG_STATE);
+    let named = fields(register(survey("", -1.0)).await);
+    let at = "event_type.questionnaire.versions[0]";
+    assert_eq!(named, [format!("{at}.version"), format!("{at}.questions[0].most")]);
 }
 
 #[tokio::test]
@@ -43,7 +117,7 @@ async fn an_event_is_taken_in_once_however_often_it_is_sent() {
         bank.ingest([events(), vec![event("3", "salary", NOON, 1), event("3", "salary", NOON, 1)]].concat()).await;
     assert_eq!((again.accepted, again.duplicates), (1, 3));
     let nothing = bank.ingest(events()).await;
-    assert_eq!((nothing.accepted, nothing.duplicates, nothing.position.as_str()), (0, 2, ""));
+    assert_eq!((nothing.accepted, nothing.duplicates, &nothing.position), (0, 2, &again.position));
     assert_eq!(bank.number("C-1", "salary_sum_90d").await, Some(801.0));
 }
 

@@ -48,7 +48,7 @@ async fn open(db: Database) -> Store {
     store.create_tenant(convert::tenant::create(create, "bank").unwrap()).await.unwrap();
     for name in TYPES {
         let event_type = Some(pb::EventType { name: name.into(), ..Default::default() });
-        let row = convert::event::event_type(pb::RegisterEventTypeRequest { event_type }, "bank").unwrap();
+        let row = convert::event_type::row(pb::RegisterEventTypeRequest { event_type }, "bank").unwrap();
         store.register_event_type(row).await.unwrap();
     }
     store
@@ -171,6 +171,24 @@ async fn a_roll_publishes_only_what_changes_and_once() {
         set_clock(&store, NOON + DAY).await;
         assert_eq!(store.roll_tenant("bank").await.unwrap(), 1, "only C-0 loses a day");
         assert_eq!(store.roll_tenant("bank").await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_take_in_one_event_once_whomever_each_says_it_is_of() {
+    test::each(Migrator, async |db| {
+        let one = open(db.clone()).await;
+        let other = Store::new(db, Arc::new(Catalogue::parse(CATALOGUE).unwrap()));
+        import(&one, 2).await;
+        for round in 0..10 {
+            let of = |customer_id: &str| -> Vec<pb::Event> {
+                let event = |n| pb::Event { customer_id: customer_id.into(), ..draw_event(&mut Draw(9), n, NOON, 1) };
+                (0..20).map(|n| event(round * 100 + n)).collect()
+            };
+            let (left, right) = tokio::join!(ingest(&one, of("C-0")), ingest(&other, of("C-1")));
+            assert_eq!((left.0 + right.0, left.1 + right.1), (20, 20));
+        }
     })
     .await;
 }

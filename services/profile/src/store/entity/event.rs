@@ -1,4 +1,5 @@
-//! Events, each once by source and source id.
+//! Events. The key leads with the customer, so that the table can be partitioned by it; that each event is there once by
+//! source and source id is the care of `ingest`.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,14 +10,15 @@ pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant: String,
+    /// The customer.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub customer_id: String,
     /// The system it comes from.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source: String,
     /// Its id there.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source_id: String,
-    /// The customer.
-    pub customer_id: String,
     /// The registered type.
     pub event_type: String,
     /// Business time in microseconds.

@@ -18,6 +18,8 @@ pub struct Model {
     pub description: String,
     /// Whether reviews may measure it.
     pub is_outcome: bool,
+    /// An `EventType` of its attributes, their openness and its questionnaire only.
+    pub definition: Vec<u8>,
 }
 
 /// It is joined by key, not by relation.

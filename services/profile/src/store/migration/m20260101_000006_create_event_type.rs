@@ -18,6 +18,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(EventType::Number).integer().not_null())
             .col(ColumnDef::new(EventType::Description).string().not_null())
             .col(ColumnDef::new(EventType::IsOutcome).boolean().not_null())
+            .col(ColumnDef::new(EventType::Definition).binary().not_null())
             .primary_key(Index::create().col(EventType::Tenant).col(EventType::Name))
             .to_owned();
         manager.create_table(table).await?;
@@ -44,4 +45,5 @@ enum EventType {
     Number,
     Description,
     IsOutcome,
+    Definition,
 }

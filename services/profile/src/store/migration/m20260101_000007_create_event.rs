@@ -14,16 +14,18 @@ impl MigrationTrait for Migration {
         let table = Table::create()
             .table(Event::Table)
             .col(ColumnDef::new(Event::Tenant).string().not_null())
+            .col(ColumnDef::new(Event::CustomerId).string().not_null())
             .col(ColumnDef::new(Event::Source).string().not_null())
             .col(ColumnDef::new(Event::SourceId).string().not_null())
-            .col(ColumnDef::new(Event::CustomerId).string().not_null())
             .col(ColumnDef::new(Event::EventType).string().not_null())
             .col(ColumnDef::new(Event::OccurTime).big_integer().not_null())
             .col(ColumnDef::new(Event::AmountMinor).big_integer().not_null())
             .col(ColumnDef::new(Event::Format).small_integer().not_null())
             .col(ColumnDef::new(Event::KeyId).string().not_null())
             .col(ColumnDef::new(Event::Payload).binary().not_null())
-            .primary_key(Index::create().col(Event::Tenant).col(Event::Source).col(Event::SourceId))
+            .primary_key(
+                Index::create().col(Event::Tenant).col(Event::CustomerId).col(Event::Source).col(Event::SourceId),
+            )
             .to_owned();
         manager.create_table(table).await?;
         let index = Index::create()
@@ -32,6 +34,15 @@ impl MigrationTrait for Migration {
             .col(Event::Tenant)
             .col(Event::CustomerId)
             .col(Event::OccurTime)
+            .to_owned();
+        manager.create_index(index).await?;
+        // Not unique, so that the table can be partitioned by customer: ingest finds duplicates by it.
+        let index = Index::create()
+            .name("ix_event_source")
+            .table(Event::Table)
+            .col(Event::Tenant)
+            .col(Event::Source)
+            .col(Event::SourceId)
             .to_owned();
         manager.create_index(index).await
     }
