@@ -1,5 +1,6 @@
 //! Between wire and disk: the only place that reads raw request fields. One file a noun; here is what several share.
 
+pub mod company;
 pub mod consent;
 pub mod customer;
 pub mod envelope;
@@ -8,6 +9,8 @@ pub mod event_type;
 pub mod feed;
 pub mod holding;
 pub mod identity;
+pub mod industry;
+pub mod relation;
 pub mod tag;
 pub mod tenant;
 

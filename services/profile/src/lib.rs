@@ -2,11 +2,15 @@
 //! features computed from them — with the time at which each was true, and a feed of what changes. Modules in reading
 //! order.
 
+pub mod company;
 pub mod config;
 pub mod convert;
 pub mod event;
 pub mod feature;
+pub mod industry;
+pub mod relation;
 pub mod rpc;
+pub mod social_credit;
 pub mod store;
 pub mod vector;
 pub mod window;

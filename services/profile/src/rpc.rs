@@ -7,7 +7,9 @@ mod event;
 mod feature;
 mod holding;
 mod identity;
+mod industry;
 mod profile;
+mod relation;
 mod tag;
 mod tenant;
 
@@ -18,7 +20,8 @@ use huan_proto::profile::v1::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
     event_service_server::EventServiceServer, feature_service_server::FeatureServiceServer,
     holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
-    profile_service_server::ProfileServiceServer, tag_service_server::TagServiceServer,
+    industry_service_server::IndustryServiceServer, profile_service_server::ProfileServiceServer,
+    relation_service_server::RelationServiceServer, tag_service_server::TagServiceServer,
     tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
@@ -35,6 +38,8 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.EventService",
     "huan.profile.v1.FeatureService",
     "huan.profile.v1.TagService",
+    "huan.profile.v1.RelationService",
+    "huan.profile.v1.IndustryService",
     "huan.profile.v1.ProfileService",
 ];
 
@@ -62,6 +67,8 @@ impl Rpc {
             .add_service(EventServiceServer::from_arc(rpc.clone()))
             .add_service(FeatureServiceServer::from_arc(rpc.clone()))
             .add_service(TagServiceServer::from_arc(rpc.clone()))
+            .add_service(RelationServiceServer::from_arc(rpc.clone()))
+            .add_service(IndustryServiceServer::from_arc(rpc.clone()))
             .add_service(ProfileServiceServer::from_arc(rpc))
     }
 

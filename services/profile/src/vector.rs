@@ -10,6 +10,7 @@ use huan_proto::{
 };
 
 use crate::{
+    company,
     feature::Catalogue,
     window::{Accumulator, State},
 };
@@ -71,7 +72,11 @@ fn attribute(name: &str, value_type: ValueType, customer: &pb::Customer) -> Opti
         "risk_level" => (customer.risk_level > 0).then_some(Kind::Number(f64::from(customer.risk_level))),
         "open_day" => day(&customer.open_day),
         "birth_day" => day(&customer.person.as_ref()?.birth_day),
-        _ => customer.attributes.get(name)?.kind.clone(),
+        _ => customer
+            .attributes
+            .get(name)
+            .and_then(|value| value.kind.clone())
+            .or_else(|| company::attribute(name, customer)),
     }?;
     match (kind, value_type) {
         (Kind::Number(number), ValueType::Number) if number.is_finite() => Some(Kind::Number(number + 0.0)),

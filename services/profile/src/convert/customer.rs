@@ -3,7 +3,7 @@
 use huan_chassis::{Identity, Result, check::Faults, clock};
 use huan_proto::profile::v1 as pb;
 
-use super::{attributes, day_text, envelope, keep, unique};
+use super::{attributes, company::company, day_text, envelope, keep, unique};
 use crate::store::entity::customer;
 
 /// The most attributes of a customer.
@@ -12,9 +12,11 @@ const MAX_ATTRIBUTES: usize = 64;
 /// The row that a customer asks for; key, revision and times are the store's to fill in.
 pub fn row(faults: &mut Faults, field: &str, tenant: &str, customer: pb::Customer) -> customer::Model {
     let at = |name: &str| format!("{field}.{name}");
+    let customer_type = customer.r#type();
     let kept = pb::Customer {
         person: customer.person.map(|found| person(faults, &at("person"), found)),
         attributes: attributes(faults, &at("attributes"), customer.attributes, MAX_ATTRIBUTES),
+        company: customer.company.map(|found| company(faults, &at("company"), found, customer_type)),
         ..Default::default()
     };
     customer::Model {
@@ -118,6 +120,7 @@ pub fn updated(old: &customer::Model, request: pb::UpdateCustomerRequest) -> Res
             "personalisation_refused" => merged.personalisation_refused = from.personalisation_refused,
             "open_day" => merged.open_day = from.open_day.clone(),
             "attributes" => merged.attributes = from.attributes.clone(),
+            "company" => merged.company = from.company.clone(),
             _ => faults.add("update_mask", "names a field that cannot be changed"),
         }
     }
@@ -151,6 +154,7 @@ pub fn message(row: &customer::Model) -> Result<pb::Customer> {
         personalisation_refused: row.personalisation_refused,
         open_day: day_text(row.open_day),
         attributes: kept.attributes,
+        company: kept.company,
         revision: row.revision,
         create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
         update_time: Some(clock::timestamp(clock::from_micros(row.update_time))),

@@ -139,6 +139,14 @@ pub async fn lock(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<customer:
     Ok(rows)
 }
 
+/// The type and the owner's path of those of the customers that there are.
+pub async fn owners(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<(String, i16, String)>> {
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+    let query = query.filter(customer::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+    let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerType);
+    Ok(query.column(customer::Column::OwnerPath).into_tuple().all(db).await?)
+}
+
 /// The token of the page after a full one.
 pub fn next_page(filter: &[&str], rows: &mut Vec<customer::Model>, limit: u64) -> String {
     super::next_page(filter, rows, limit, |row| vec![row.customer_id.clone()])

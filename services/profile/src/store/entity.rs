@@ -7,6 +7,7 @@ pub mod event_day;
 pub mod event_type;
 pub mod holding;
 pub mod identity;
+pub mod relation;
 pub mod tag;
 pub mod tenant;
 pub mod vector;

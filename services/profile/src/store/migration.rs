@@ -12,6 +12,7 @@ mod m20260101_000007_create_event;
 mod m20260101_000008_create_event_day;
 mod m20260101_000009_create_vector;
 mod m20260101_000010_create_tag;
+mod m20260101_000020_create_relation;
 
 /// All of them.
 pub struct Migrator;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000008_create_event_day::Migration),
             Box::new(m20260101_000009_create_vector::Migration),
             Box::new(m20260101_000010_create_tag::Migration),
+            Box::new(m20260101_000020_create_relation::Migration),
         ]
     }
 

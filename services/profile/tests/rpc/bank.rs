@@ -16,7 +16,8 @@ use huan_proto::{
         self as pb, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
         event_service_client::EventServiceClient, feature_service_client::FeatureServiceClient,
         holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
-        profile_service_client::ProfileServiceClient, tag_service_client::TagServiceClient,
+        industry_service_client::IndustryServiceClient, profile_service_client::ProfileServiceClient,
+        relation_service_client::RelationServiceClient, tag_service_client::TagServiceClient,
         tenant_service_client::TenantServiceClient,
     },
 };
@@ -123,6 +124,14 @@ impl Bank {
 
     pub fn tags(&self) -> TagServiceClient<Channel> {
         TagServiceClient::new(self.channel.clone())
+    }
+
+    pub fn industries(&self) -> IndustryServiceClient<Channel> {
+        IndustryServiceClient::new(self.channel.clone())
+    }
+
+    pub fn relations(&self) -> RelationServiceClient<Channel> {
+        RelationServiceClient::new(self.channel.clone())
     }
 
     pub fn profiles(&self) -> ProfileServiceClient<Channel> {

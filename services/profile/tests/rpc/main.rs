@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod bank;
+mod company;
 mod consent;
 mod customer;
 mod event;
 mod holding;
 mod identity;
 mod profile;
+mod relation;
 mod tag;
 mod tenant;
 mod window;

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod ingest;
+mod relation;
 mod schema;

@@ -61,6 +61,7 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, event_type::Entity).await;
         check(&db, holding::Entity).await;
         check(&db, identity::Entity).await;
+        check(&db, relation::Entity).await;
         check(&db, tag::Entity).await;
         check(&db, tenant::Entity).await;
         check(&db, vector::Entity).await;

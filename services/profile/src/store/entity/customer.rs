@@ -34,7 +34,7 @@ pub struct Model {
     pub format: i16,
     /// Envelope: the key.
     pub key_id: String,
-    /// Envelope: a `Customer` of person and attributes only.
+    /// Envelope: a `Customer` of person, attributes and company only.
     pub payload: Vec<u8>,
     /// Grows by one with every change.
     pub revision: i64,

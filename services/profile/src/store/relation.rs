@@ -1,0 +1,225 @@
+//! Relations: writing them at both ends, under the locks of both customers, and listing them from either.
+
+use std::collections::{HashMap, HashSet};
+
+use huan_chassis::{Error, Identity, Result, clock, page::Page, store::Tx};
+use huan_proto::profile::v1 as pb;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, Iterable,
+    QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Alias, Expr, IntoColumnRef, JoinType, Query, SelectStatement},
+};
+
+use super::{
+    CHUNK, MAX_BINDS, Store, UNKNOWN, chunks, customer, entity::relation, next_page, token_number, token_text,
+};
+use crate::{
+    convert::{
+        self,
+        relation::{Key, List},
+    },
+    store::tenant::View,
+};
+
+/// What PutRelations did.
+#[derive(Debug, Default)]
+pub struct Put {
+    /// New relations.
+    pub created: i32,
+    /// Relations that were there.
+    pub updated: i32,
+    /// Refused ones.
+    pub faults: Vec<pb::RowFault>,
+}
+
+impl Store {
+    /// Creates or replaces relations, each on its own.
+    pub async fn put_relations(&self, tenant: &str, rows: Vec<(usize, relation::Model)>) -> Result<Put> {
+        let mut ids: Vec<String> =
+            rows.iter().flat_map(|(_, row)| [row.customer_id.clone(), row.other_id.clone()]).collect();
+        ids.sort();
+        ids.dedup();
+        let tx = self.db.begin().await?;
+        let customers = customer::lock(&tx, tenant, &ids).await?;
+        let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
+        let old = old(&tx, tenant, &rows).await?;
+        let now = clock::micros(clock::system_now());
+        let mut done = Put::default();
+        let mut changed = Vec::with_capacity(2 * rows.len());
+        for (index, row) in rows {
+            if let Some(end) = unknown_end(&known, &row) {
+                done.faults.push(convert::row_fault(index, format!("relations[{index}].{end}"), UNKNOWN));
+                continue;
+            }
+            let old = old.get(&(row.customer_id.clone(), row.relation_type, row.other_id.clone()));
+            *(if old.is_some() { &mut done.updated } else { &mut done.created }) += 1;
+            if old.is_some_and(|old| convert::relation::same(old, &row)) {
+                continue;
+            }
+            let create_time = old.map_or(now, |old| old.create_time);
+            changed.push(relation::Model { create_time, update_time: now, ..row });
+        }
+        write(&tx, changed).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Ends a relation on a day. Errors: NotFound; Invalid.
+    pub async fn end_relation(&self, tenant: &str, key: &Key, end_day: i32) -> Result<relation::Model> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, tenant, key).await?;
+        convert::relation::check_end(&row, end_day)?;
+        let update_time = clock::micros(clock::system_now());
+        let row = relation::Model { end_day: Some(end_day), update_time, ..row };
+        write(&tx, vec![row.clone()]).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Takes a relation away. Errors: NotFound.
+    pub async fn delete_relation(&self, tenant: &str, key: &Key) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, tenant, key).await?;
+        for row in [convert::relation::mirrored(&row), row] {
+            relation::Entity::delete(row.into_active_model()).exec(&*tx).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Lists a customer's relations by direction, type and other end, without those whose other end lies outside the
+    /// caller's scope. Errors: NotFound; InvalidPageToken.
+    pub async fn list_relations(
+        &self,
+        view: &View,
+        by: &Identity,
+        list: &List,
+        page: &Page,
+    ) -> Result<pb::ListRelationsResponse> {
+        let (db, tenant) = (self.db.read(), view.tenant.as_str());
+        customer::find(db, tenant, &list.customer_id).await?;
+        let mut rows = page_of(db, tenant, list, page).await?;
+        let next_page_token = next_page(&list.filter(tenant), &mut rows, page.limit, |row| {
+            vec![row.direction.to_string(), row.relation_type.to_string(), row.other_id.clone()]
+        });
+        let others: Vec<&str> = rows.iter().map(|row| row.other_id.as_str()).collect();
+        let shown = shown(db, tenant, by, &others).await?;
+        let all = rows.len();
+        rows.retain(|row| shown.contains_key(&row.other_id));
+        let hidden = (all - rows.len()) as i32;
+        let relations = rows.into_iter().map(convert::relation::message).collect();
+        Ok(pb::ListRelationsResponse { relations, next_page_token, hidden })
+    }
+}
+
+/// Of these customers those whom the caller may see, and of what type they are.
+pub async fn shown(
+    db: &impl ConnectionTrait,
+    tenant: &str,
+    by: &Identity,
+    ids: &[&str],
+) -> Result<HashMap<String, i16>> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(CHUNK) {
+        for (customer_id, customer_type, owner_path) in customer::owners(db, tenant, ids).await? {
+            if by.check_owner("customer_id", &customer_id, &owner_path).is_ok() {
+                found.insert(customer_id, customer_type);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The relations that hold on a day.
+pub fn holds(day: i32) -> Condition {
+    let (start, end) = (relation::Column::StartDay, relation::Column::EndDay);
+    let begun = Condition::any().add(start.is_null()).add(start.lte(day));
+    Condition::all().add(begun).add(Condition::any().add(end.is_null()).add(end.gt(day)))
+}
+
+/// The rows of a page and one more. Each arm is asked for by itself, so that it is a range of the key.
+async fn page_of(db: &impl ConnectionTrait, tenant: &str, list: &List, page: &Page) -> Result<Vec<relation::Model>> {
+    let limit = page.limit as usize + 1;
+    let after = match &page.after {
+        Some(key) => Some(((token_number(key, 0)? as i16, token_number(key, 1)? as i16), token_text(key, 2)?)),
+        None => None,
+    };
+    let mut rows = Vec::new();
+    for arm in &list.arms {
+        let place = (arm.direction as i16, arm.relation_type as i16);
+        if rows.len() >= limit || after.is_some_and(|(last, _)| place < last) {
+            continue;
+        }
+        let mut query = relation::Entity::find().filter(relation::Column::Tenant.eq(tenant));
+        query = query.filter(relation::Column::CustomerId.eq(&list.customer_id));
+        query =
+            query.filter(relation::Column::Direction.eq(place.0)).filter(relation::Column::RelationType.eq(place.1));
+        if let Some((_, other_id)) = after.filter(|(last, _)| place == *last) {
+            query = query.filter(relation::Column::OtherId.gt(other_id));
+        }
+        if list.contact_kind != 0 && arm.relation_type == pb::RelationType::ContactPersonOf {
+            query = query.filter(relation::Column::ContactKind.eq(list.contact_kind));
+        }
+        if let Some(day) = list.day {
+            query = query.filter(holds(day));
+        }
+        let left = (limit - rows.len()) as u64;
+        rows.extend(query.order_by_asc(relation::Column::OtherId).limit(left).all(db).await?);
+    }
+    Ok(rows)
+}
+
+/// Locks both customers of a relation and reads it. Errors: NotFound.
+async fn lock(tx: &Tx, tenant: &str, key: &Key) -> Result<relation::Model> {
+    let mut ids = vec![key.from.clone(), key.to.clone()];
+    ids.sort();
+    customer::lock(tx, tenant, &ids).await?;
+    let out = pb::RelationDirection::Out as i16;
+    let key = (tenant.to_owned(), key.from.clone(), out, key.relation_type, key.to.clone());
+    let row = relation::Entity::find_by_id(key).one(&**tx).await?;
+    row.ok_or(Error::NotFound { what: "relation", field: "to_customer_id" })
+}
+
+/// Writes relations at both of their ends.
+async fn write(tx: &Tx, rows: Vec<relation::Model>) -> Result<()> {
+    let mirrored: Vec<relation::Model> = rows.iter().map(convert::relation::mirrored).collect();
+    super::upsert(tx, [rows, mirrored].concat()).await
+}
+
+/// The field of a relation that names nobody.
+fn unknown_end(known: &HashSet<&str>, row: &relation::Model) -> Option<&'static str> {
+    let ends = [("from_customer_id", &row.customer_id), ("to_customer_id", &row.other_id)];
+    ends.into_iter().find(|(_, id)| !known.contains(id.as_str())).map(|(field, _)| field)
+}
+
+type Known = HashMap<(String, i16, String), relation::Model>;
+
+/// The relations of these that there are, by their ends and type.
+async fn old(tx: &Tx, tenant: &str, rows: &[(usize, relation::Model)]) -> Result<Known> {
+    let keys = rows.iter().map(|(_, row)| (row.customer_id.clone(), row.relation_type, row.other_id.clone()));
+    let mut found = HashMap::with_capacity(rows.len());
+    for keys in chunks(keys.collect(), MAX_BINDS / 3) {
+        for row in tx.query_all(&select_known(tenant, keys)).await? {
+            let row = relation::Model::from_query_result(&row, "")?;
+            found.insert((row.customer_id.clone(), row.relation_type, row.other_id.clone()), row);
+        }
+    }
+    Ok(found)
+}
+
+/// Joins the keys, as a list of values, to the table: both databases then look each one up by the primary key, and
+/// both call the columns of such a list column1, column2 and column3.
+fn select_known(tenant: &str, keys: Vec<(String, i16, String)>) -> SelectStatement {
+    let wanted = Alias::new("wanted");
+    let given = |name: &'static str| Expr::col((wanted.clone(), Alias::new(name)).into_column_ref());
+    let of = |column: relation::Column| Expr::col((relation::Entity, column));
+    let on = of(relation::Column::Tenant)
+        .eq(tenant)
+        .and(of(relation::Column::CustomerId).eq(given("column1")))
+        .and(of(relation::Column::Direction).eq(pb::RelationDirection::Out as i16))
+        .and(of(relation::Column::RelationType).eq(given("column2")))
+        .and(of(relation::Column::OtherId).eq(given("column3")));
+    let mut select = Query::select();
+    select.columns(relation::Column::iter().map(|column| (relation::Entity, column)));
+    select.from_values(keys, wanted.clone()).join(JoinType::InnerJoin, relation::Entity, on);
+    select
+}
