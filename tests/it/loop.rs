@@ -114,6 +114,7 @@ async fn respond(desk: &Desk, bank: &Bank, decided: &[Decided]) {
     let request = UpdateTenantRequest {
         revision: before.tenant.unwrap().revision,
         clock: Some(BusinessClock { source: Some(Source::FixedTime(later)) }),
+        ..Default::default()
     };
     client.update_tenant(door.request(request)).await.unwrap();
     let contacted =

@@ -11,6 +11,7 @@ pub mod holding;
 pub mod identity;
 pub mod industry;
 pub mod relation;
+pub mod merge;
 pub mod tag;
 pub mod tenant;
 

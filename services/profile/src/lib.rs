@@ -9,6 +9,8 @@ pub mod event;
 pub mod feature;
 pub mod industry;
 pub mod relation;
+pub mod merge;
+pub mod normal;
 pub mod rpc;
 pub mod social_credit;
 pub mod store;

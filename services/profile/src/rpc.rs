@@ -8,6 +8,7 @@ mod feature;
 mod holding;
 mod identity;
 mod industry;
+mod merge;
 mod profile;
 mod relation;
 mod tag;
@@ -20,9 +21,9 @@ use huan_proto::profile::v1::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
     event_service_server::EventServiceServer, feature_service_server::FeatureServiceServer,
     holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
-    industry_service_server::IndustryServiceServer, profile_service_server::ProfileServiceServer,
-    relation_service_server::RelationServiceServer, tag_service_server::TagServiceServer,
-    tenant_service_server::TenantServiceServer,
+    industry_service_server::IndustryServiceServer, merge_service_server::MergeServiceServer,
+    profile_service_server::ProfileServiceServer, relation_service_server::RelationServiceServer,
+    tag_service_server::TagServiceServer, tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
 
@@ -33,6 +34,7 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.TenantService",
     "huan.profile.v1.CustomerService",
     "huan.profile.v1.IdentityService",
+    "huan.profile.v1.MergeService",
     "huan.profile.v1.HoldingService",
     "huan.profile.v1.ConsentService",
     "huan.profile.v1.EventService",
@@ -62,6 +64,7 @@ impl Rpc {
         Routes::new(TenantServiceServer::from_arc(rpc.clone()))
             .add_service(CustomerServiceServer::from_arc(rpc.clone()))
             .add_service(IdentityServiceServer::from_arc(rpc.clone()))
+            .add_service(MergeServiceServer::from_arc(rpc.clone()))
             .add_service(HoldingServiceServer::from_arc(rpc.clone()))
             .add_service(ConsentServiceServer::from_arc(rpc.clone()))
             .add_service(EventServiceServer::from_arc(rpc.clone()))

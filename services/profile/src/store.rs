@@ -10,10 +10,14 @@ pub mod expansion;
 pub mod holding;
 pub mod identity;
 pub mod ingest;
+pub mod lookup;
+pub mod merge;
 pub mod migration;
 pub mod profile;
 pub mod relation;
+pub mod proposal;
 pub mod roll;
+pub mod root;
 pub mod snapshot;
 pub mod tag;
 pub mod tenant;
@@ -96,6 +100,22 @@ where
     Ok(())
 }
 
+/// Inserts rows and leaves those with the same key as they are, as many a statement as it may bind.
+async fn insert_new<E, A>(tx: &Tx, rows: Vec<E::Model>) -> Result<()>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<A>,
+    A: ActiveModelTrait<Entity = E> + Send,
+{
+    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+    let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
+    for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
+        let nothing = OnConflict::columns(keys.clone()).do_nothing().to_owned();
+        E::insert_many(chunk).on_conflict(nothing).exec_without_returning(&**tx).await?;
+    }
+    Ok(())
+}
+
 /// Runs of at most `size` rows, each moved out.
 fn chunks<T>(rows: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
     let mut rows = rows.into_iter();
@@ -109,6 +129,14 @@ fn chunks<T>(rows: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
 fn below(path: &str) -> sea_orm::sea_query::LikeExpr {
     let path = path.trim_end_matches('/').replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
     sea_orm::sea_query::LikeExpr::new(format!("{path}/%")).escape('\\')
+}
+
+/// A condition that a column is one of some values, of which there is mostly one: the index then serves the order too.
+fn one_of(column: impl ColumnTrait, values: &[String]) -> Expr {
+    match values {
+        [value] => column.eq(value),
+        values => column.is_in(values),
+    }
 }
 
 /// Cuts a list that was read one row too long, and makes the token of the page after it; "" at the end.

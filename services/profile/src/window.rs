@@ -2,6 +2,8 @@
 //! to the accumulators whose window covers its day; the passing of days rolls them over the packed rows. Pure: today is
 //! an argument, and what is stored where is the store's business.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 
 use crate::feature::Plan;
@@ -77,15 +79,37 @@ impl Day {
         let one = Metric { event_type, count: 1, sum: amount, min: amount, max: amount };
         match self.metrics.binary_search_by_key(&event_type, |metric| metric.event_type) {
             Err(place) => self.metrics.insert(place, one),
-            Ok(place) => {
-                let metric = &mut self.metrics[place];
-                metric.count = metric.count.saturating_add(1);
-                metric.sum = metric.sum.saturating_add(amount);
-                metric.min = metric.min.min(amount);
-                metric.max = metric.max.max(amount);
+            Ok(place) => self.metrics[place].merge(&one),
+        }
+    }
+
+    /// Adds all that another customer's row of the same day says.
+    pub fn merge(&mut self, other: &Day) {
+        for metric in &other.metrics {
+            match self.metrics.binary_search_by_key(&metric.event_type, |known| known.event_type) {
+                Err(place) => self.metrics.insert(place, *metric),
+                Ok(place) => self.metrics[place].merge(metric),
             }
         }
     }
+}
+
+impl Metric {
+    fn merge(&mut self, other: &Metric) {
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+}
+
+/// The packed rows of several customers as if they were one's, by day ascending.
+pub fn union(rows: impl IntoIterator<Item = (i32, Day)>) -> Vec<(i32, Day)> {
+    let mut days: BTreeMap<i32, Day> = BTreeMap::new();
+    for (day, row) in rows {
+        days.entry(day).or_default().merge(&row);
+    }
+    days.into_iter().collect()
 }
 
 impl State {
@@ -159,7 +183,7 @@ impl Accumulator {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::HashMap;
 
     use super::*;
     use crate::feature::{CATALOGUE, Catalogue};
@@ -250,6 +274,16 @@ mod tests {
         assert!(state.groups.iter().all(|group| group.count == 0));
         roll(&mut state, &plan, &rows, 101);
         assert!(state.groups.iter().any(|group| group.count == 1 && group.sum == 500));
+    }
+
+    #[test]
+    fn the_rows_of_several_customers_are_those_of_one_who_did_it_all() {
+        let (mut one, mut other, mut both) = (Day::default(), Day::default(), Day::default());
+        for (n, (event_type, amount)) in [(3, -5), (1, 7), (3, 9), (2, 4), (1, 1)].into_iter().enumerate() {
+            if n % 2 == 0 { &mut one } else { &mut other }.add(event_type, amount);
+            both.add(event_type, amount);
+        }
+        assert_eq!(union([(7, one.clone()), (6, one.clone()), (7, other)]), [(6, one), (7, both)]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(super) fn identities(sim: &Sim) -> Vec<pb::Identity> {
     let number = sim.index;
     let mut identities = Vec::new();
     let mut add = |namespace: &str, value: String| {
-        identities.push(pb::Identity { namespace: namespace.to_owned(), value });
+        identities.push(pb::Identity { namespace: namespace.to_owned(), value, ..Default::default() });
     };
     if !prospect {
         add("bank_number", format!("MARKBANK{number:010}"));

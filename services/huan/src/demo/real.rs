@@ -144,7 +144,13 @@ async fn move_on(doors: &Doors, desk: &Desk) -> Result<()> {
     let later = clock::timestamp(now + chrono::TimeDelta::days(1));
     let clock = profile::BusinessClock { source: Some(profile::business_clock::Source::FixedTime(later)) };
     let revision = answer.tenant.unwrap_or_default().revision;
-    client.update_tenant(door.request(profile::UpdateTenantRequest { revision, clock: Some(clock) })).await?;
+    client
+        .update_tenant(door.request(profile::UpdateTenantRequest {
+            revision,
+            clock: Some(clock),
+            ..Default::default()
+        }))
+        .await?;
     strategy::revise(desk, "welcome", 0.01).await?;
     strategy::publish(desk).await?;
     desk::wait_for_feeds(doors, "segment").await?;

@@ -223,7 +223,8 @@ async fn respond(desk: &Desk, bank: &Bank, decided: &[Decided], triggered: &[Dec
     let tenant =
         client.get_tenant(door.request(profile::GetTenantRequest {})).await?.into_inner().tenant.unwrap_or_default();
     let later = Day(bank.settings().last_day.0 + WINDOW_DAYS + 1);
-    let request = profile::UpdateTenantRequest { revision: tenant.revision, clock: Some(at(later)) };
+    let request =
+        profile::UpdateTenantRequest { revision: tenant.revision, clock: Some(at(later)), ..Default::default() };
     client.update_tenant(door.request(request)).await?;
     let decided_at = morning(bank.settings().last_day);
     let contacted = &contacted;

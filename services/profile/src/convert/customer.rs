@@ -34,10 +34,25 @@ pub fn row(faults: &mut Faults, field: &str, tenant: &str, customer: pb::Custome
         format: envelope::PLAIN,
         key_id: String::new(),
         payload: envelope::seal(&kept),
+        root_id: customer.customer_id,
+        absorbed: 0,
+        merge_time: 0,
         revision: 1,
         create_time: 0,
         update_time: 0,
     }
+}
+
+/// The row of an anonymous visitor, who belongs to the whole bank. `now` is system time.
+pub fn visitor(tenant: &str, customer_id: &str, customer_key: String, now: i64) -> customer::Model {
+    let visitor = pb::Customer {
+        customer_id: customer_id.to_owned(),
+        r#type: pb::CustomerType::Prospect.into(),
+        owner_path: "/".to_owned(),
+        ..Default::default()
+    };
+    let row = row(&mut Faults::new(), "customer", tenant, visitor);
+    customer::Model { customer_key, create_time: now, update_time: now, ..row }
 }
 
 /// The rows of a batch, and the first fault of each one refused.
@@ -128,11 +143,15 @@ pub fn updated(old: &customer::Model, request: pb::UpdateCustomerRequest) -> Res
     faults.finish().map(|()| replacing(old, row))
 }
 
-/// A row that takes another's place: the key, the request and the time of creation stay, the revision grows.
+/// A row that takes another's place: the key, the request, the time of creation and the place in a profile stay, the
+/// revision grows.
 pub fn replacing(old: &customer::Model, new: customer::Model) -> customer::Model {
     customer::Model {
         customer_key: old.customer_key.clone(),
         request_id: old.request_id.clone(),
+        root_id: old.root_id.clone(),
+        absorbed: old.absorbed,
+        merge_time: old.merge_time,
         revision: old.revision + 1,
         create_time: old.create_time,
         ..new
@@ -158,6 +177,7 @@ pub fn message(row: &customer::Model) -> Result<pb::Customer> {
         revision: row.revision,
         create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
         update_time: Some(clock::timestamp(clock::from_micros(row.update_time))),
+        root_id: row.root_id.clone(),
     })
 }
 

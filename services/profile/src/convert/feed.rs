@@ -46,15 +46,20 @@ pub fn customer_row(customer: &customer::Model, change: Change, traceparent: Opt
     }
 }
 
-/// What a decision must know of a customer.
-pub fn standing(customer: &customer::Model, consents: &[consent::Model]) -> Change {
+/// What a decision must know of a customer, of whom this is all that is known.
+pub fn standing(customer: &pb::Customer, consents: &[consent::Model]) -> Change {
     Change::Standing(pb::Standing {
-        r#type: i32::from(customer.customer_type),
-        risk_level: i32::from(customer.risk_level),
-        gates: super::customer::gates(customer.gates),
+        r#type: customer.r#type,
+        risk_level: customer.risk_level,
+        gates: customer.gates.clone(),
         personalisation_refused: customer.personalisation_refused,
         consents: consents.iter().map(super::consent::state).collect(),
     })
+}
+
+/// Whose profile a customer is part of.
+pub fn merge(root: &customer::Model) -> Change {
+    Change::Merge(pb::Merge { root_id: root.customer_id.clone(), root_key: root.customer_key.clone() })
 }
 
 /// The item of a row as it was published. Error: internal, if the bytes are not a change.
@@ -82,6 +87,7 @@ fn kind(change: &Change) -> pb::ChangeKind {
         Change::Standing(_) => pb::ChangeKind::Standing,
         Change::Vector(_) => pb::ChangeKind::Vector,
         Change::Outcome(_) => pb::ChangeKind::Outcome,
+        Change::Merge(_) => pb::ChangeKind::Merge,
     }
 }
 

@@ -1,10 +1,16 @@
 //! Identities between wire and disk.
 
-use huan_chassis::{Result, check::Faults};
+use huan_chassis::{Error, Result, check::Faults};
 use huan_proto::profile::v1 as pb;
 
 use super::envelope;
-use crate::store::{entity::identity, tenant::View};
+use crate::{
+    normal,
+    store::{entity::identity, tenant::View},
+};
+
+/// The naming system of app devices, which may be used before anybody logs in.
+pub const APP_DEVICE: &str = "app_device";
 
 /// Reads an identity, and whose it is said to be; `customer_id` none = not asked.
 pub fn row(customer_id: Option<&str>, identity: Option<pb::Identity>, view: &View) -> Result<identity::Model> {
@@ -16,16 +22,24 @@ pub fn row(customer_id: Option<&str>, identity: Option<pb::Identity>, view: &Vie
     faults.finish()?;
     Ok(identity::Model {
         tenant: view.tenant.clone(),
-        value_hash: view.hash(&namespace, &value),
+        value_hash: view.hash(&namespace, &normal::identity(&namespace, &value)),
         namespace,
         customer_id,
         format: envelope::PLAIN,
         key_id: String::new(),
-        payload: envelope::seal(&given),
+        payload: envelope::seal(&pb::Identity { origin: String::new(), ..given }),
     })
+}
+
+/// Reads the device of a JoinDevice, and who logged in on it.
+pub fn device(request: pb::JoinDeviceRequest, view: &View) -> Result<identity::Model> {
+    let row = row(Some(&request.customer_id), request.identity, view)?;
+    let is_device = row.namespace == APP_DEVICE;
+    if is_device { Ok(row) } else { Err(Error::invalid("identity.namespace", format!("is not {APP_DEVICE}"))) }
 }
 
 /// The message of a row. Error: internal, if its envelope does not open.
 pub fn message(row: &identity::Model) -> Result<pb::Identity> {
-    envelope::open(row.format, &row.payload)
+    let kept: pb::Identity = envelope::open(row.format, &row.payload)?;
+    Ok(pb::Identity { origin: row.customer_id.clone(), ..kept })
 }

@@ -38,5 +38,6 @@ pub fn message(row: tag::Model) -> pb::Tag {
         confidence: Some(row.confidence),
         expire_time: time_message(row.expire_time),
         create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
+        origin: row.customer_id,
     }
 }

@@ -33,6 +33,7 @@ pub fn create(request: pb::CreateTenantRequest, tenant: &str) -> Result<tenant::
         rolled_day: 0,
         rolled_time: 0,
         catalogue: 0,
+        merge_by_id_number: settings.merge_by_id_number,
         revision: 1,
         create_time: 0,
     };
@@ -64,6 +65,7 @@ pub fn message(row: &tenant::Model) -> pb::Tenant {
         clock: source.map(|source| pb::BusinessClock { source: Some(source) }),
         revision: row.revision,
         create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
+        merge_by_id_number: row.merge_by_id_number,
     }
 }
 

@@ -49,4 +49,16 @@ impl IdentityService for Rpc {
         self.store.delete_identity(&convert::identity::row(Some(&customer_id), identity, &view)?).await?;
         Ok(Response::new(pb::DeleteIdentityResponse {}))
     }
+
+    async fn join_device(
+        &self,
+        request: Request<pb::JoinDeviceRequest>,
+    ) -> Result<Response<pb::JoinDeviceResponse>, Status> {
+        let view = self.view(&request).await?;
+        let by = Identity::of(&request)?.clone();
+        let row = convert::identity::device(request.into_inner(), &view)?;
+        let (merge_id, position) = self.store.join_device(&view, &by, row).await?;
+        let position = position.map(|position| position.to_string()).unwrap_or_default();
+        Ok(Response::new(pb::JoinDeviceResponse { merge_id, position }))
+    }
 }

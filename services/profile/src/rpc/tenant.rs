@@ -37,7 +37,8 @@ impl TenantService for Rpc {
     ) -> Result<Response<pb::UpdateTenantResponse>, Status> {
         let tenant = Identity::of(&request)?.tenant()?.to_owned();
         let (revision, clock) = convert::tenant::update(request.get_ref())?;
-        let row = self.store.update_tenant(&tenant, revision, clock).await?;
+        let by_rule = request.get_ref().merge_by_id_number;
+        let row = self.store.update_tenant(&tenant, revision, clock, by_rule).await?;
         Ok(Response::new(pb::UpdateTenantResponse { tenant: Some(convert::tenant::message(&row)) }))
     }
 }

@@ -1,28 +1,34 @@
 //! Consents: the whole history, and what of it holds.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use huan_chassis::{Result, clock, feed, page::Page, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::OnConflict,
+    QuerySelect, Value, sea_query::OnConflict,
 };
 
 use super::{
     CHUNK, MAX_BINDS, Store, UNKNOWN, before, chunks, customer,
     entity::{consent, customer as customer_entity},
+    one_of,
+    root::{self, Root},
     token_number, token_text,
 };
 use crate::convert;
 
 /// The order of lists, descending.
-const ORDER: [consent::Column; 5] = [
+const ORDER: [consent::Column; 6] = [
     consent::Column::DecideTime,
     consent::Column::Purpose,
     consent::Column::ChannelId,
     consent::Column::Allowed,
     consent::Column::ExpireTime,
+    consent::Column::CustomerId,
 ];
 
 impl Store {
@@ -50,16 +56,18 @@ impl Store {
         Ok((recorded, faults))
     }
 
-    /// Lists all that a customer said, newest first. Errors: NotFound; InvalidPageToken.
+    /// Lists all that a customer's profile said, newest first. Errors: NotFound; InvalidPageToken.
     pub async fn list_consents(&self, tenant: &str, customer_id: &str, page: &Page) -> Result<Vec<consent::Model>> {
-        customer::find(self.db.read(), tenant, customer_id).await?;
+        let ids = customer::members(self.db.read(), tenant, customer_id).await?;
         let mut query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
-        query = query.filter(consent::Column::CustomerId.eq(customer_id));
+        query = query.filter(one_of(consent::Column::CustomerId, &ids));
         if let Some(key) = &page.after {
             let (purpose, allowed) = (token_number(key, 1)? as i16, token_number(key, 3)? == 1);
             let (channel_id, expire_time) = (token_text(key, 2)?, token_number(key, 4)?);
-            let decide_time = token_number(key, 0)?.into();
-            let values = [decide_time, purpose.into(), channel_id.into(), allowed.into(), expire_time.into()];
+            let (decide_time, customer_id) = (token_number(key, 0)?, token_text(key, 5)?);
+            let said: [Value; 4] = [decide_time.into(), purpose.into(), channel_id.into(), allowed.into()];
+            let [decide_time, purpose, channel_id, allowed] = said;
+            let values = [decide_time, purpose, channel_id, allowed, expire_time.into(), customer_id.into()];
             query = query.filter(before(ORDER, values));
         }
         let query = ORDER.into_iter().fold(query, QueryOrder::order_by_desc).limit(page.limit + 1);
@@ -72,27 +80,52 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<consent::Model>, limit: u64) ->
     super::next_page(filter, rows, limit, |row| {
         let allowed = i32::from(row.allowed).to_string();
         let (purpose, expire_time) = (row.purpose.to_string(), row.expire_time.to_string());
-        vec![row.decide_time.to_string(), purpose, row.channel_id.clone(), allowed, expire_time]
+        let channel_id = row.channel_id.clone();
+        vec![row.decide_time.to_string(), purpose, channel_id, allowed, expire_time, row.customer_id.clone()]
     })
 }
 
-/// The feed rows of what decisions must know of these customers.
+/// The feed rows of what decisions must know of the profiles that these locked customers are part of.
 pub async fn standings(tx: &Tx, tenant: &str, customers: &[customer_entity::Model]) -> Result<Vec<feed::Row>> {
-    let ids: Vec<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
-    let mut newest = newest(&**tx, tenant, &ids).await?;
-    let row = |customer: &customer_entity::Model| {
-        let consents = newest.remove(&customer.customer_id).unwrap_or_default();
-        convert::feed::customer_row(customer, convert::feed::standing(customer, &consents), None)
+    let roots = root::lock(tx, tenant, customers.to_vec()).await?;
+    let mut holding = holding(&**tx, tenant, &roots).await?.into_iter();
+    let row = |root: &Root| {
+        let standing = convert::feed::standing(&root.message()?, &holding.next().unwrap_or_default());
+        Ok(convert::feed::customer_row(&root.customer, standing, None))
     };
-    Ok(customers.iter().map(row).collect())
+    roots.iter().map(row).collect()
+}
+
+/// The consent of each purpose and channel that holds for each of these profiles, expired ones included.
+pub async fn holding(db: &impl ConnectionTrait, tenant: &str, roots: &[Root]) -> Result<Vec<Vec<consent::Model>>> {
+    let ids: Vec<&str> = roots.iter().flat_map(Root::ids).collect();
+    let mut newest = newest(db, tenant, &ids).await?;
+    let of_root = |root: &Root| {
+        let said = root.ids().filter_map(|id| newest.remove(id)).flatten().collect();
+        if root.others.is_empty() { said } else { stricter(said, root.customer.merge_time) }
+    };
+    Ok(roots.iter().map(of_root).collect())
+}
+
+/// Of what the customers of a profile said, what holds for it: the newest word after their merge. If nobody said
+/// anything since, a refusal goes before a consent, and one that ends sooner before one that ends later.
+fn stricter(said: Vec<consent::Model>, merge_time: i64) -> Vec<consent::Model> {
+    let strictness = |row: &consent::Model| {
+        let again = row.record_time > merge_time;
+        (again, if again { row.decide_time } else { 0 }, !row.allowed, Reverse(row.expire_time))
+    };
+    let mut held: BTreeMap<(i16, String), consent::Model> = BTreeMap::new();
+    for row in said {
+        let key = (row.purpose, row.channel_id.clone());
+        if held.get(&key).is_none_or(|known| strictness(&row) > strictness(known)) {
+            held.insert(key, row);
+        }
+    }
+    held.into_values().collect()
 }
 
 /// The newest consent of each purpose and channel, by customer.
-pub async fn newest(
-    db: &impl ConnectionTrait,
-    tenant: &str,
-    ids: &[&str],
-) -> Result<HashMap<String, Vec<consent::Model>>> {
+async fn newest(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<HashMap<String, Vec<consent::Model>>> {
     let mut found: HashMap<String, BTreeMap<(i16, String), consent::Model>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));

@@ -16,7 +16,14 @@ use sea_orm::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{CHUNK, Store, below, consent, entity::customer, tenant::View, upsert, vector};
+use super::{
+    CHUNK, Store, below, consent,
+    entity::customer,
+    proposal,
+    root::{self, Root},
+    tenant::View,
+    upsert, vector,
+};
 use crate::convert::{self, customer::List};
 
 impl Store {
@@ -60,6 +67,7 @@ impl Store {
         })?;
         publish(&tx, self, view, vec![row.clone()]).await?;
         tx.commit().await?;
+        self.merge_by_rule(view).await?;
         Ok(row)
     }
 
@@ -76,6 +84,7 @@ impl Store {
         upsert(&tx, vec![row.clone()]).await?;
         publish(&tx, self, view, vec![row.clone()]).await?;
         tx.commit().await?;
+        self.merge_by_rule(view).await?;
         Ok(row)
     }
 
@@ -100,6 +109,7 @@ impl Store {
         upsert(&tx, rows.clone()).await?;
         publish(&tx, self, view, rows).await?;
         tx.commit().await?;
+        self.merge_by_rule(view).await?;
         Ok((created, updated))
     }
 }
@@ -109,12 +119,32 @@ impl Store {
 pub struct CustomerOwners(pub Store);
 
 impl Owners for CustomerOwners {
+    /// Who owns the profile that the customer is part of.
     fn owner_path<'a>(&'a self, tenant: &'a str, customer_id: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
-            let path = by_id(tenant, customer_id).select_only().column(customer::Column::OwnerPath);
-            Ok(path.into_tuple().one(self.0.db.read()).await?)
+            let owner = |id| {
+                let row = by_id(tenant, id).select_only().column(customer::Column::OwnerPath);
+                row.column(customer::Column::RootId).into_tuple::<(String, String)>()
+            };
+            match owner(customer_id).one(self.0.db.read()).await? {
+                Some((_, root_id)) if root_id != customer_id => {
+                    Ok(owner(&root_id).one(self.0.db.read()).await?.map(|(path, _)| path))
+                }
+                found => Ok(found.map(|(path, _)| path)),
+            }
         })
     }
+}
+
+/// The ids of all customers of a customer's profile, the root's first. Errors: NotFound.
+pub async fn members(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Vec<String>> {
+    Ok(whole(db, tenant, customer_id).await?.ids().map(str::to_owned).collect())
+}
+
+/// The profile that a customer is part of. Errors: NotFound.
+pub async fn whole(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Root> {
+    let found = root::of(db, tenant, vec![find(db, tenant, customer_id).await?]).await?;
+    found.into_iter().next().ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
 /// Reads a customer. Errors: NotFound.
@@ -152,6 +182,13 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<customer::Model>, limit: u64) -
     super::next_page(filter, rows, limit, |row| vec![row.customer_id.clone()])
 }
 
+/// The ids of customers, ascending.
+pub fn ids(customers: Vec<customer::Model>) -> Vec<String> {
+    let mut ids: Vec<String> = customers.into_iter().map(|customer| customer.customer_id).collect();
+    ids.sort_unstable();
+    ids
+}
+
 fn by_id(tenant: &str, customer_id: &str) -> sea_orm::Select<customer::Entity> {
     let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
     query.filter(customer::Column::CustomerId.eq(customer_id))
@@ -162,8 +199,9 @@ async fn find_request(tx: &Tx, row: &customer::Model) -> Result<Option<customer:
     Ok(query.filter(customer::Column::RequestId.eq(row.request_id.clone())).one(&**tx).await?)
 }
 
-/// Publishes standings and vectors of customers that were just written.
+/// Renews what customers that were just written are found by, and publishes their standings and vectors.
 async fn publish(tx: &Tx, store: &Store, view: &View, customers: Vec<customer::Model>) -> Result<()> {
+    proposal::renew(tx, view, &customers).await?;
     let standings = consent::standings(tx, &view.tenant, &customers).await?;
     let revised = vector::revise(tx, &store.catalogue, view, customers).await?;
     vector::publish(tx, revised, standings).await.map(|_| ())
@@ -173,7 +211,8 @@ fn key(seed: u64, row: &customer::Model) -> String {
     if seed == 0 { random_key() } else { seeded_key(seed, &row.customer_id) }
 }
 
-fn random_key() -> String {
+/// A random key.
+pub fn random_key() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 

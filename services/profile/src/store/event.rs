@@ -3,13 +3,13 @@
 use huan_chassis::{Result, page::Page};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Store, before, customer, entity::event, token_number, token_text};
+use super::{Store, before, customer, entity::event, one_of, token_number, token_text};
 
 /// The order of lists, descending.
 const ORDER: [event::Column; 3] = [event::Column::OccurTime, event::Column::Source, event::Column::SourceId];
 
 impl Store {
-    /// Lists a customer's events, of one type or of all (""), newest first. Errors: NotFound; InvalidPageToken.
+    /// Lists the events of a customer's profile, of one type or of all (""), newest first. Errors: NotFound; InvalidPageToken.
     pub async fn list_events(
         &self,
         tenant: &str,
@@ -17,9 +17,9 @@ impl Store {
         event_type: &str,
         page: &Page,
     ) -> Result<Vec<event::Model>> {
-        customer::find(self.db.read(), tenant, customer_id).await?;
+        let ids = customer::members(self.db.read(), tenant, customer_id).await?;
         let mut query = event::Entity::find().filter(event::Column::Tenant.eq(tenant));
-        query = query.filter(event::Column::CustomerId.eq(customer_id));
+        query = query.filter(one_of(event::Column::CustomerId, &ids));
         if !event_type.is_empty() {
             query = query.filter(event::Column::EventType.eq(event_type));
         }

@@ -6,7 +6,7 @@ use huan_chassis::{Error, Result, page::Page, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, tenant::View, upsert, vector};
+use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, one_of, tenant::View, upsert, vector};
 use crate::{convert, vector::OpenHolding};
 
 /// What ImportHoldings did.
@@ -54,10 +54,10 @@ impl Store {
         Ok(done)
     }
 
-    /// Lists a customer's holdings in the order of holding_id. Errors: NotFound; InvalidPageToken.
+    /// Lists the holdings of a customer's profile in the order of holding_id. Errors: NotFound; InvalidPageToken.
     pub async fn list_holdings(&self, view: &View, customer_id: &str, page: &Page) -> Result<Vec<pb::Holding>> {
-        customer::find(self.db.read(), &view.tenant, customer_id).await?;
-        let mut holdings = of(self.db.read(), &view.tenant, customer_id).await?;
+        let ids = customer::members(self.db.read(), &view.tenant, customer_id).await?;
+        let mut holdings = of(self.db.read(), &view.tenant, &ids).await?;
         if let Some(after) = &page.after {
             let last = holdings.iter().position(|holding| after.first() == Some(&token_key(view, holding)));
             holdings.drain(..=last.ok_or(Error::InvalidPageToken)?);
@@ -77,11 +77,11 @@ fn token_key(view: &View, holding: &pb::Holding) -> String {
     view.hash("holding", &holding.holding_id)
 }
 
-/// A customer's holdings in the order of holding_id. The ids lie in envelopes, so they are put in order here; a customer
-/// has few.
-pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Vec<pb::Holding>> {
+/// The holdings of a profile's customers in the order of holding_id. The ids lie in envelopes, so they are put in order
+/// here; a customer has few.
+pub async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[String]) -> Result<Vec<pb::Holding>> {
     let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
-    let rows = query.filter(holding::Column::CustomerId.eq(customer_id)).all(db).await?;
+    let rows = query.filter(one_of(holding::Column::CustomerId, ids)).all(db).await?;
     let mut holdings = rows.into_iter().map(convert::holding::message).collect::<Result<Vec<_>>>()?;
     holdings.sort_by(|one, other| one.holding_id.cmp(&other.holding_id));
     Ok(holdings)

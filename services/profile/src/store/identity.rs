@@ -1,26 +1,39 @@
 //! Identities.
 
-use huan_chassis::{Error, Identity, Result, store::is_unique_violation};
-use huan_proto::profile::v1 as pb;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use huan_chassis::{
+    Error, Identity, Result, clock,
+    feed::{self, Position},
+    store::{Tx, is_unique_violation},
+};
+use huan_proto::profile::v1::{self as pb, MergeReason};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect};
 
-use super::{Store, customer, entity::identity};
-use crate::convert;
+use super::{
+    CHUNK, Store, consent, customer,
+    entity::{customer as customer_entity, identity},
+    insert_new, merge, one_of,
+    root::Root,
+    tenant::View,
+};
+use crate::convert::{self, identity::APP_DEVICE};
 
 /// The most identities of a customer.
 const MAX_IDENTITIES: u64 = 1000;
 
 impl Store {
-    /// Gives a customer an identity. Errors: NotFound; AlreadyExists if another customer has it; WrongState if the
+    /// Gives a customer an identity. Errors: NotFound; AlreadyExists if another profile has it; WrongState if the
     /// customer has too many.
     pub async fn add_identity(&self, row: identity::Model) -> Result<()> {
         let tx = self.db.begin().await?;
-        customer::lock_one(&tx, &row.tenant, &row.customer_id).await?;
+        let customer = customer::lock_one(&tx, &row.tenant, &row.customer_id).await?;
         let taken = || Error::AlreadyExists { what: "identity", field: "identity" };
         if let Some(found) = find(&*tx, &row).await? {
-            return if found.customer_id == row.customer_id { Ok(()) } else { Err(taken()) };
+            let owner = customer::find(&*tx, &row.tenant, &found.customer_id).await?;
+            return if owner.root_id == customer.root_id { Ok(()) } else { Err(taken()) };
         }
-        if of_customer(&row.tenant, &row.customer_id).count(&*tx).await? >= MAX_IDENTITIES {
+        if of_customers(&row.tenant, std::slice::from_ref(&row.customer_id)).count(&*tx).await? >= MAX_IDENTITIES {
             return Err(Error::WrongState {
                 what: "customer",
                 state: format!("full with {MAX_IDENTITIES} identities"),
@@ -32,19 +45,52 @@ impl Store {
         tx.commit().await
     }
 
-    /// Lists a customer's identities in the order of namespace and value. Errors: NotFound.
+    /// Lists the identities of a customer's profile in the order of namespace and value. Errors: NotFound.
     pub async fn list_identities(&self, tenant: &str, customer_id: &str) -> Result<Vec<pb::Identity>> {
-        customer::find(self.db.read(), tenant, customer_id).await?;
-        of(self.db.read(), tenant, customer_id).await
+        let ids = customer::members(self.db.read(), tenant, customer_id).await?;
+        of(self.db.read(), tenant, &ids).await
     }
 
-    /// Finds the customer of an identity. Errors: NotFound, for one outside the caller's scope too.
+    /// Finds the customer of an identity, or the one whose profile that is part of. Errors: NotFound, for one outside the caller's scope too.
     pub async fn resolve_identity(&self, by: &Identity, row: &identity::Model) -> Result<String> {
         let missing = || Error::NotFound { what: "identity", field: "identity" };
         let found = find(self.db.read(), row).await?.ok_or_else(missing)?;
-        let customer = customer::find(self.db.read(), &row.tenant, &found.customer_id).await?;
-        by.check_owner("identity", &customer.customer_id, &customer.owner_path).map_err(|_| missing())?;
+        let Root { customer, others } = customer::whole(self.db.read(), &row.tenant, &found.customer_id).await?;
+        // A token of one customer may name any of the profile.
+        let own = others.iter().find(|other| by.customer_id.as_ref() == Some(&other.customer_id)).unwrap_or(&customer);
+        by.check_owner("identity", &own.customer_id, &customer.owner_path).map_err(|_| missing())?;
         Ok(customer.customer_id)
+    }
+
+    /// Gives a device to the customer who logged in on it; what an anonymous visitor did on it joins the customer.
+    /// Answers with the merge, "" if there was none. Errors: NotFound; AlreadyExists if the device is another
+    /// customer's; WrongState if the customer or the profile is full.
+    pub async fn join_device(
+        &self,
+        view: &View,
+        by: &Identity,
+        row: identity::Model,
+    ) -> Result<(String, Option<Position>)> {
+        let customer = customer::find(self.db.read(), &row.tenant, &row.customer_id).await?;
+        let Some(found) = find(self.db.read(), &row).await? else {
+            return self.add_identity(row).await.map(|()| Default::default());
+        };
+        let owner = customer::find(self.db.read(), &row.tenant, &found.customer_id).await?;
+        if owner.root_id == customer.root_id {
+            return Ok(Default::default());
+        }
+        if owner.customer_id != anonymous_id(&found) || owner.root_id != owner.customer_id {
+            return Err(Error::AlreadyExists { what: "identity", field: "identity" });
+        }
+        let ask = merge::Ask {
+            request_id: None,
+            absorbed: owner.customer_id,
+            survivor: customer.customer_id,
+            reason: MergeReason::Login,
+            made_by: by.subject.clone(),
+        };
+        let (edge, position) = self.merge_customers(view, &ask).await?;
+        Ok((edge.merge_id, position))
     }
 
     /// Takes an identity away from its customer. Errors: NotFound.
@@ -61,18 +107,75 @@ impl Store {
     }
 }
 
-/// A customer's identities in the order of namespace and value. The values lie in envelopes, so they are put in order
-/// here.
-pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Vec<pb::Identity>> {
-    let rows = of_customer(tenant, customer_id).limit(MAX_IDENTITIES).all(db).await?;
+/// Finds whose identities these are, by namespace and hash of the value. A device that nobody knows begins an anonymous
+/// prospect of the whole bank, whose standing is published here; the vector is the caller's to publish. To be called
+/// before customers are locked.
+pub async fn resolve_or_create(
+    tx: &Tx,
+    view: &View,
+    rows: Vec<identity::Model>,
+) -> Result<HashMap<(String, String), String>> {
+    let mut known = resolve(tx, &view.tenant, &rows).await?;
+    let is_new = |row: &identity::Model| {
+        row.namespace == APP_DEVICE && !known.contains_key(&(row.namespace.clone(), row.value_hash.clone()))
+    };
+    let fresh: BTreeMap<String, identity::Model> =
+        rows.into_iter().filter(is_new).map(|row| (anonymous_id(&row), row)).collect();
+    if fresh.is_empty() {
+        return Ok(known);
+    }
+    let now = clock::micros(clock::system_now());
+    let visitors: Vec<customer_entity::Model> =
+        fresh.keys().map(|id| convert::customer::visitor(&view.tenant, id, customer::random_key(), now)).collect();
+    insert_new::<customer_entity::Entity, _>(tx, visitors.clone()).await?;
+    let of_visitor =
+        |(id, row): (&String, &identity::Model)| identity::Model { customer_id: id.clone(), ..row.clone() };
+    insert_new::<identity::Entity, _>(tx, fresh.iter().map(of_visitor).collect()).await?;
+    // Another transaction may have begun the same visitor, or have given the device to a customer.
+    known.extend(resolve(tx, &view.tenant, &fresh.into_values().collect::<Vec<_>>()).await?);
+    let begun: HashSet<&String> = known.values().collect();
+    let visitors = visitors.into_iter().filter(|visitor| begun.contains(&visitor.customer_id)).collect();
+    let visitors = customer::lock(tx, &view.tenant, &customer::ids(visitors)).await?;
+    let standings = consent::standings(tx, &view.tenant, &visitors).await?;
+    feed::publish(tx, standings).await?;
+    Ok(known)
+}
+
+/// The id of the anonymous visitor on a device.
+fn anonymous_id(device: &identity::Model) -> String {
+    format!("anon_{}", device.value_hash.get(..24).unwrap_or(&device.value_hash))
+}
+
+async fn resolve(tx: &Tx, tenant: &str, rows: &[identity::Model]) -> Result<HashMap<(String, String), String>> {
+    let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in rows {
+        namespaces.entry(&row.namespace).or_default().push(&row.value_hash);
+    }
+    let mut found = HashMap::with_capacity(rows.len());
+    for (namespace, hashes) in namespaces {
+        for hashes in hashes.chunks(CHUNK) {
+            let query = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
+            let query = query.filter(identity::Column::Namespace.eq(namespace));
+            let query = query.filter(identity::Column::ValueHash.is_in(hashes.iter().copied()));
+            let rows = query.all(&**tx).await?;
+            found.extend(rows.into_iter().map(|row| ((row.namespace, row.value_hash), row.customer_id)));
+        }
+    }
+    Ok(found)
+}
+
+/// The identities of a profile's customers in the order of namespace and value. The values lie in envelopes, so they are
+/// put in order here.
+pub async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[String]) -> Result<Vec<pb::Identity>> {
+    let rows = of_customers(tenant, ids).limit(MAX_IDENTITIES).all(db).await?;
     let mut identities = rows.iter().map(convert::identity::message).collect::<Result<Vec<_>>>()?;
     identities.sort_by(|one, other| (&one.namespace, &one.value).cmp(&(&other.namespace, &other.value)));
     Ok(identities)
 }
 
-fn of_customer(tenant: &str, customer_id: &str) -> sea_orm::Select<identity::Entity> {
+fn of_customers(tenant: &str, ids: &[String]) -> sea_orm::Select<identity::Entity> {
     let query = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
-    query.filter(identity::Column::CustomerId.eq(customer_id))
+    query.filter(one_of(identity::Column::CustomerId, ids))
 }
 
 async fn find(db: &impl ConnectionTrait, row: &identity::Model) -> Result<Option<identity::Model>> {

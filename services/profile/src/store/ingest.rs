@@ -9,6 +9,7 @@
 //! is one, the batch is rolled back, applied again, and finds it. The lock is held for one look-up and the commit only.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
@@ -27,7 +28,8 @@ use sea_orm::{
 
 use super::{
     MAX_BINDS, Store, UNKNOWN, chunks, customer,
-    entity::{event, event_day},
+    entity::{customer as customer_entity, event, event_day},
+    root::Root,
     tenant::View,
     upsert,
     vector::{self, Subject},
@@ -145,12 +147,10 @@ impl<'a> Batch<'a> {
         let mut subjects = vector::subjects(tx, self.view, self.view.time.day(now).0, customers).await?;
         self.add_to_windows(tx, &mut subjects).await?;
         let outcomes = self.outcomes(&subjects);
+        let traces = self.traces(&subjects);
         let mut revised = vector::compute_all(tx, catalogue, self.view, now, subjects).await?;
-        let traces: HashMap<&str, usize> =
-            self.events.iter().map(|(place, event)| (event.row.customer_id.as_str(), *place)).collect();
-        for revised in &mut revised {
-            let place = traces.get(revised.customer.customer_id.as_str());
-            revised.traceparent = place.map(|place| self.jobs[*place].traceparent.clone());
+        for (revised, trace) in revised.iter_mut().zip(traces) {
+            revised.traceparent = trace;
         }
         let position = vector::publish(tx, revised, outcomes).await?;
         for (place, _) in &self.events {
@@ -189,22 +189,28 @@ impl<'a> Batch<'a> {
 
     /// Adds the events to the packed rows of their days and to their customers' accumulators.
     async fn add_to_windows(&self, tx: &Tx, subjects: &mut [Subject]) -> Result<()> {
-        let days: HashSet<(&str, i32)> =
-            self.events.iter().map(|(_, event)| (event.row.customer_id.as_str(), event.day)).collect();
+        let touched: HashSet<(String, i32)> =
+            self.events.iter().map(|(_, event)| (event.row.customer_id.clone(), event.day)).collect();
+        let places = places(subjects);
+        let mut days: HashSet<(&str, i32)> = touched.iter().map(|(id, day)| (id.as_str(), *day)).collect();
+        for (id, day) in &touched {
+            // What is new to a profile on a day, its other customers tell too.
+            let place = places.get(id).filter(|place| !subjects[**place].root.others.is_empty());
+            days.extend(place.into_iter().flat_map(|place| subjects[*place].root.ids()).map(|id| (id, *day)));
+        }
         let mut packed = packed_days(tx, &self.view.tenant, days.into_iter().collect()).await?;
-        let mut places: HashMap<String, usize> = HashMap::with_capacity(subjects.len());
-        places.extend(subjects.iter().enumerate().map(|(place, s)| (s.customer.customer_id.clone(), place)));
         for (_, event) in &self.events {
-            let customer_id = &event.row.customer_id;
-            let day = packed.entry((customer_id.clone(), event.day)).or_default();
-            let amount = event.row.amount_minor;
+            let (customer_id, amount) = (&event.row.customer_id, event.row.amount_minor);
             if let Some(place) = places.get(customer_id) {
-                subjects[*place].state.add(&self.view.plan, event.day, event.event_type, amount, day);
+                let Subject { root, state, .. } = &mut subjects[*place];
+                let row = day_of(root, event.day, &mut packed);
+                state.add(&self.view.plan, event.day, event.event_type, amount, &row);
             }
-            day.add(event.event_type, amount);
+            packed.entry((customer_id.clone(), event.day)).or_default().add(event.event_type, amount);
         }
         let mut rows: Vec<event_day::Model> = packed
             .into_iter()
+            .filter(|(key, _)| touched.contains(key))
             .map(|((customer_id, day), packed)| event_day::Model {
                 tenant: self.view.tenant.clone(),
                 customer_id,
@@ -220,16 +226,48 @@ impl<'a> Batch<'a> {
 
     /// The feed rows of those events that reviews may measure.
     fn outcomes(&self, subjects: &[Subject]) -> Vec<feed::Row> {
-        let customers: HashMap<&str, &Subject> =
-            subjects.iter().map(|subject| (subject.customer.customer_id.as_str(), subject)).collect();
+        let customers: HashMap<&str, &customer_entity::Model> = subjects
+            .iter()
+            .flat_map(|subject| subject.root.members())
+            .map(|customer| (customer.customer_id.as_str(), customer))
+            .collect();
         let measured = self.events.iter().filter(|(_, event)| event.is_outcome);
         let row = |(place, event): &(usize, &Checked)| {
-            let subject = customers.get(event.row.customer_id.as_str())?;
+            let customer = customers.get(event.row.customer_id.as_str())?;
             let change = Change::Outcome(convert::event::outcome(&event.row));
-            Some(convert::feed::customer_row(&subject.customer, change, Some(self.jobs[*place].traceparent.clone())))
+            Some(convert::feed::customer_row(customer, change, Some(self.jobs[*place].traceparent.clone())))
         };
         measured.filter_map(row).collect()
     }
+
+    /// For each subject the trace of the last request that had an event of it.
+    fn traces(&self, subjects: &[Subject]) -> Vec<Option<String>> {
+        let places = places(subjects);
+        let mut traces = vec![None; subjects.len()];
+        for (job, event) in &self.events {
+            if let Some(place) = places.get(&event.row.customer_id) {
+                traces[*place] = Some(self.jobs[*job].traceparent.clone());
+            }
+        }
+        traces
+    }
+}
+
+/// The place of each customer's profile among the subjects.
+fn places(subjects: &[Subject]) -> HashMap<String, usize> {
+    let of =
+        |(place, subject): (usize, &Subject)| subject.root.ids().map(|id| (id.to_owned(), place)).collect::<Vec<_>>();
+    subjects.iter().enumerate().flat_map(of).collect()
+}
+
+/// What is packed of a profile's day.
+fn day_of<'a>(root: &Root, day: i32, packed: &'a mut HashMap<(String, i32), Day>) -> Cow<'a, Day> {
+    if root.others.is_empty() {
+        return Cow::Borrowed(packed.entry((root.customer.customer_id.clone(), day)).or_default());
+    }
+    let mut whole = Day::default();
+    root.ids().filter_map(|id| packed.get(&(id.to_owned(), day))).for_each(|row| whole.merge(row));
+    Cow::Owned(whole)
 }
 
 fn key(row: &event::Model) -> (&str, &str) {

@@ -13,6 +13,9 @@ mod m20260101_000008_create_event_day;
 mod m20260101_000009_create_vector;
 mod m20260101_000010_create_tag;
 mod m20260101_000020_create_relation;
+mod m20260101_000041_create_merge_edge;
+mod m20260101_000042_create_merge_proposal;
+mod m20260101_000043_create_lookup;
 
 /// All of them.
 pub struct Migrator;
@@ -33,6 +36,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000009_create_vector::Migration),
             Box::new(m20260101_000010_create_tag::Migration),
             Box::new(m20260101_000020_create_relation::Migration),
+            Box::new(m20260101_000041_create_merge_edge::Migration),
+            Box::new(m20260101_000042_create_merge_proposal::Migration),
+            Box::new(m20260101_000043_create_lookup::Migration),
         ]
     }
 

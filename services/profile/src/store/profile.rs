@@ -11,30 +11,32 @@ use crate::convert::{self, envelope};
 const SHOWN: usize = 100;
 
 impl Store {
-    /// Reads all that is known of one customer, in one read transaction. Errors: NotFound.
+    /// Reads the profile that a customer is part of, in one read transaction. Errors: NotFound.
     pub async fn get_profile(&self, view: &View, customer_id: &str) -> Result<pb::GetProfileResponse> {
         let (tenant, now) = (view.tenant.as_str(), clock::micros(view.time.now()));
         let db = self.db.read();
         let postgres = db.get_database_backend() == sea_orm::DbBackend::Postgres;
         // SQLite reads one snapshot anyway.
         let tx = db.begin_with_config(postgres.then_some(IsolationLevel::RepeatableRead), None).await?;
-        let customer = customer::find(&tx, tenant, customer_id).await?;
+        let root = customer::whole(&tx, tenant, customer_id).await?;
+        let ids: Vec<String> = root.ids().map(str::to_owned).collect();
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
-        let row = query.filter(vector::Column::CustomerId.eq(customer_id)).one(&tx).await?;
+        let row = query.filter(vector::Column::CustomerId.eq(&ids[0])).one(&tx).await?;
         let (vector, position) = match row {
             Some(row) => (envelope::open(row.format, &row.payload)?, row.position),
             None => (pb::Vector::default(), String::new()),
         };
-        let tags = tag::of(&tx, tenant, customer_id, now).await?;
-        let mut holdings = holding::of(&tx, tenant, customer_id).await?;
-        let mut identities = identity::of(&tx, tenant, customer_id).await?;
-        let consents = consent::newest(&tx, tenant, &[customer_id]).await?.remove(customer_id).unwrap_or_default();
+        let tags = tag::of(&tx, tenant, &ids, now).await?;
+        let mut holdings = holding::of(&tx, tenant, &ids).await?;
+        let mut identities = identity::of(&tx, tenant, &ids).await?;
+        let consents = consent::holding(&tx, tenant, std::slice::from_ref(&root)).await?;
         tx.commit().await?;
         holdings.truncate(SHOWN);
         identities.truncate(SHOWN);
-        let holding_now = consents.into_iter().filter(|consent| consent.expire_time > now);
+        let holding_now = consents.into_iter().flatten().filter(|consent| consent.expire_time > now);
         Ok(pb::GetProfileResponse {
-            customer: Some(convert::customer::message(&customer)?),
+            customer: Some(convert::customer::message(&root.customer)?),
+            merged: root.others.iter().map(convert::customer::message).collect::<Result<_>>()?,
             as_of_time: vector.as_of_time,
             features: self.named(vector),
             tags: tags.into_iter().map(convert::tag::message).collect(),

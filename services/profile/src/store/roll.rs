@@ -35,6 +35,8 @@ impl Store {
     pub async fn roll_all(&self) -> Result<()> {
         for tenant in self.tenant_ids().await? {
             self.roll_tenant(&tenant).await?;
+            // What a write left to the rule, and what was proposed before there was one.
+            self.merge_by_rule(&*self.view(&tenant).await?).await?;
         }
         Ok(())
     }

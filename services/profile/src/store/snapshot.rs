@@ -1,7 +1,7 @@
-//! The state as it stands, as the feed's first items: tenants and catalogues, then standings, vectors and outcomes, each
-//! in the order of its key and read in pages.
+//! The state as it stands, as the feed's first items: tenants and catalogues, then merges, standings, vectors and
+//! outcomes, each in the order of its key and read in pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt, stream, stream::BoxStream};
 use huan_chassis::{Result, clock, feed};
@@ -13,7 +13,8 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 
 use super::{
     CHUNK, Store, after as after_row, consent,
-    entity::{customer, event, event_type, tenant, vector},
+    entity::{customer, event, event_type, merge_edge, tenant, vector},
+    root,
 };
 use crate::convert::{self, envelope};
 
@@ -27,6 +28,9 @@ impl Store {
         let mut parts: Vec<Items> = Vec::new();
         if wants(pb::ChangeKind::Tenant) || wants(pb::ChangeKind::Catalogue) {
             parts.push(self.tenants(wants(pb::ChangeKind::Tenant), wants(pb::ChangeKind::Catalogue)));
+        }
+        if wants(pb::ChangeKind::Merge) {
+            parts.push(self.pages(|store, after| Box::pin(async move { store.merge_page(after).await })));
         }
         if wants(pb::ChangeKind::Standing) {
             parts.push(self.pages(|store, after| Box::pin(async move { store.standing_page(after).await })));
@@ -75,16 +79,41 @@ impl Store {
     }
 
     async fn standing_page(self, after: Key) -> Result<PageOf> {
-        let rows = self.customers(&after).await?;
+        let mut rows = self.customers(&after).await?;
         let next = next(&rows, |row| vec![row.tenant.clone(), row.customer_id.clone()]);
+        rows.retain(|row| row.root_id == row.customer_id);
         let mut items = Vec::with_capacity(rows.len());
         for rows in rows.chunk_by(|one, other| one.tenant == other.tenant) {
-            let ids: Vec<&str> = rows.iter().map(|row| row.customer_id.as_str()).collect();
-            let mut newest = consent::newest(self.db.read(), &rows[0].tenant, &ids).await?;
-            for row in rows {
-                let consents = newest.remove(&row.customer_id).unwrap_or_default();
-                let standing = convert::feed::standing(row, &consents);
-                items.push(convert::feed::item(header(row), Some(standing)));
+            let roots = root::of(self.db.read(), &rows[0].tenant, rows.to_vec()).await?;
+            let holding = consent::holding(self.db.read(), &rows[0].tenant, &roots).await?;
+            for (root, consents) in roots.iter().zip(holding) {
+                let standing = convert::feed::standing(&root.message()?, &consents);
+                items.push(convert::feed::item(header(&root.customer), Some(standing)));
+            }
+        }
+        Ok((items, next))
+    }
+
+    /// Whose profile everybody is part of who was ever merged, those who stand alone again included: whoever reads this
+    /// may know an older state.
+    async fn merge_page(self, after: Key) -> Result<PageOf> {
+        let mut query = merge_edge::Entity::find();
+        if let [tenant, merge_id] = after.as_slice() {
+            let columns = [merge_edge::Column::Tenant, merge_edge::Column::MergeId];
+            query = query.filter(after_row(columns, [tenant.as_str().into(), merge_id.as_str().into()]));
+        }
+        let query = query.order_by_asc(merge_edge::Column::Tenant).order_by_asc(merge_edge::Column::MergeId);
+        let edges = query.limit(CHUNK as u64).all(self.db.read()).await?;
+        let next = next(&edges, |edge| vec![edge.tenant.clone(), edge.merge_id.clone()]);
+        let mut items = Vec::new();
+        for edges in edges.chunk_by(|one, other| one.tenant == other.tenant) {
+            let ids: BTreeSet<&str> =
+                edges.iter().flat_map(|edge| [edge.absorbed.as_str(), edge.survivor.as_str()]).collect();
+            let query = customer::Entity::find().filter(customer::Column::Tenant.eq(&edges[0].tenant));
+            let rows = query.filter(customer::Column::CustomerId.is_in(ids)).all(self.db.read()).await?;
+            for root in root::of(self.db.read(), &edges[0].tenant, rows).await? {
+                let merge = convert::feed::merge(&root.customer);
+                items.extend(root.members().map(|row| convert::feed::item(header(row), Some(merge.clone()))));
             }
         }
         Ok((items, next))

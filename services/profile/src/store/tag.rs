@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use huan_chassis::{Error, Result, clock, store::Tx};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{CHUNK, Store, customer, entity::tag, tenant::View, upsert, vector};
+use super::{CHUNK, Store, customer, entity::tag, one_of, tenant::View, upsert, vector};
 
 /// The most tags that a list shows.
 const MAX_TAGS: u64 = 1000;
@@ -36,18 +36,18 @@ impl Store {
         tx.commit().await
     }
 
-    /// Lists the tags that hold on a customer by name. Errors: NotFound.
+    /// Lists the tags that hold on a customer's profile by name. Errors: NotFound.
     pub async fn list_tags(&self, view: &View, customer_id: &str) -> Result<Vec<tag::Model>> {
-        customer::find(self.db.read(), &view.tenant, customer_id).await?;
-        of(self.db.read(), &view.tenant, customer_id, clock::micros(view.time.now())).await
+        let ids = customer::members(self.db.read(), &view.tenant, customer_id).await?;
+        of(self.db.read(), &view.tenant, &ids, clock::micros(view.time.now())).await
     }
 }
 
-/// The tags that hold on a customer at a moment, by name.
-pub async fn of(db: &impl ConnectionTrait, tenant: &str, customer_id: &str, now: i64) -> Result<Vec<tag::Model>> {
+/// The tags that hold on a profile's customers at a moment, by name.
+pub async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[String], now: i64) -> Result<Vec<tag::Model>> {
     let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
-    let query = query.filter(tag::Column::CustomerId.eq(customer_id)).filter(tag::Column::ExpireTime.gt(now));
-    Ok(query.order_by_asc(tag::Column::Name).limit(MAX_TAGS).all(db).await?)
+    let query = query.filter(one_of(tag::Column::CustomerId, ids)).filter(tag::Column::ExpireTime.gt(now));
+    Ok(query.order_by_asc(tag::Column::Name).order_by_asc(tag::Column::CustomerId).limit(MAX_TAGS).all(db).await?)
 }
 
 /// The names of the tags that hold at a moment, ascending, by customer. The moment is compared here: SQLite would take

@@ -135,18 +135,27 @@ impl Store {
         Ok(row)
     }
 
-    /// Sets a tenant's clock and publishes its settings; the windows follow as soon as they can. Errors: NotFound;
-    /// StaleRevision.
-    pub async fn update_tenant(&self, tenant: &str, revision: i64, clock: (i16, i64)) -> Result<tenant::Model> {
+    /// Sets a tenant's clock, and if told so its rule of merges, and publishes its settings; windows and merges follow
+    /// as soon as they can. Errors: NotFound; StaleRevision.
+    pub async fn update_tenant(
+        &self,
+        tenant: &str,
+        revision: i64,
+        clock: (i16, i64),
+        merge_by_id_number: Option<bool>,
+    ) -> Result<tenant::Model> {
         let tx = self.db.begin().await?;
         let row = lock(&tx, tenant).await?;
         if row.revision != revision {
             return Err(Error::StaleRevision { what: "tenant" });
         }
-        let row = tenant::Model { clock_kind: clock.0, clock_micros: clock.1, revision: revision + 1, ..row };
+        let merge_by_id_number = merge_by_id_number.unwrap_or(row.merge_by_id_number);
+        let (clock_kind, clock_micros) = clock;
+        let row = tenant::Model { clock_kind, clock_micros, merge_by_id_number, revision: revision + 1, ..row };
         let mut change = row.clone().into_active_model();
         change.clock_kind = Set(row.clock_kind);
         change.clock_micros = Set(row.clock_micros);
+        change.merge_by_id_number = Set(row.merge_by_id_number);
         change.revision = Set(row.revision);
         tenant::Entity::update(change).exec(&*tx).await?;
         publish(&tx, &row, None).await?;

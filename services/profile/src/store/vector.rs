@@ -15,32 +15,34 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{
     CHUNK,
     entity::{customer, event_day, vector},
-    holding, tag,
+    holding,
+    root::{self, Root},
+    tag,
     tenant::View,
     upsert,
 };
 use crate::{
     convert::{self, envelope},
     feature::Catalogue,
-    vector::{Inputs, same, vector as compute},
-    window::{Day, State},
+    vector::{Inputs, OpenHolding, same, vector as compute},
+    window::{self, Day, State},
 };
 
-/// A locked customer with its accumulators as of today.
+/// A locked profile with its accumulators as of today.
 #[derive(Debug)]
 pub struct Subject {
-    /// The customer.
-    pub customer: customer::Model,
+    /// The profile.
+    pub root: Root,
     /// The accumulators.
     pub state: State,
     /// The vector as last written; none = never.
     pub written: Option<pb::Vector>,
 }
 
-/// A customer with a vector computed anew.
+/// A profile with a vector computed anew.
 #[derive(Debug)]
 pub struct Revised {
-    /// The customer.
+    /// Its root.
     pub customer: customer::Model,
     /// The new vector.
     pub vector: pb::Vector,
@@ -52,15 +54,17 @@ pub struct Revised {
     pub traceparent: Option<String>,
 }
 
-/// Reads the accumulators of locked customers and rolls them to today. `customers` ascend by id.
+/// Reads the accumulators of the profiles that locked customers are part of and rolls them to today. `customers`
+/// ascend by id.
 pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer::Model>) -> Result<Vec<Subject>> {
-    let mut rows = written(tx, &view.tenant, &customers).await?;
-    let mut subjects = Vec::with_capacity(customers.len());
-    for customer in customers {
-        subjects.push(match rows.remove(&customer.customer_id) {
-            None => Subject { customer, state: State::empty(&view.plan, today), written: None },
+    let roots = root::lock(tx, &view.tenant, customers).await?;
+    let mut rows = written(tx, &view.tenant, &roots).await?;
+    let mut subjects = Vec::with_capacity(roots.len());
+    for root in roots {
+        subjects.push(match rows.remove(&root.customer.customer_id) {
+            None => Subject { root, state: State::empty(&view.plan, today), written: None },
             Some(row) => Subject {
-                customer,
+                root,
                 state: envelope::open(row.state_format, &row.state)?,
                 written: Some(envelope::open(row.format, &row.payload)?),
             },
@@ -70,7 +74,7 @@ pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer:
     Ok(subjects)
 }
 
-/// Computes the vectors of locked customers anew.
+/// Computes the vectors of the profiles that locked customers are part of anew.
 pub async fn revise(
     tx: &Tx,
     catalogue: &Catalogue,
@@ -82,6 +86,22 @@ pub async fn revise(
     compute_all(tx, catalogue, view, now, subjects).await
 }
 
+/// Computes the vectors of locked profiles anew whose members have changed: nothing of what was accumulated holds.
+pub async fn rebuild(
+    tx: &Tx,
+    catalogue: &Catalogue,
+    view: &View,
+    customers: Vec<customer::Model>,
+) -> Result<Vec<Revised>> {
+    let now = view.time.now();
+    let today = view.time.day(now).0;
+    let roots = root::lock(tx, &view.tenant, customers).await?;
+    let mut subjects: Vec<Subject> =
+        roots.into_iter().map(|root| Subject { root, state: State::default(), written: None }).collect();
+    roll(tx, view, today, &mut subjects).await?;
+    compute_all(tx, catalogue, view, now, subjects).await
+}
+
 /// Computes the vectors of subjects.
 pub async fn compute_all(
     tx: &Tx,
@@ -90,14 +110,17 @@ pub async fn compute_all(
     now: DateTime<Utc>,
     subjects: Vec<Subject>,
 ) -> Result<Vec<Revised>> {
-    let ids: Vec<&str> = subjects.iter().map(|subject| subject.customer.customer_id.as_str()).collect();
+    let ids: Vec<&str> = subjects.iter().flat_map(|subject| subject.root.ids()).collect();
     let mut holdings = holding::open(tx, &view.tenant, &ids, view.time.day(now).0).await?;
     let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
     let mut revised = Vec::with_capacity(subjects.len());
-    for Subject { customer, state, written } in subjects {
-        let message = convert::customer::message(&customer)?;
-        let holdings = holdings.remove(&customer.customer_id).unwrap_or_default();
-        let tags = tags.remove(&customer.customer_id).unwrap_or_default();
+    for Subject { root, state, written } in subjects {
+        let message = root.message()?;
+        let holdings: Vec<OpenHolding> = root.ids().flat_map(|id| holdings.remove(id).unwrap_or_default()).collect();
+        let mut tags: Vec<String> = root.ids().flat_map(|id| tags.remove(id).unwrap_or_default()).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let customer = root.customer;
         let vector = compute(catalogue, Inputs { customer: &message, holdings: &holdings, state: &state, tags, now });
         let changed = written.is_none_or(|written| !same(&written, &vector));
         revised.push(Revised { customer, vector, changed, state, traceparent: None });
@@ -130,10 +153,10 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
     Ok(position)
 }
 
-async fn written(tx: &Tx, tenant: &str, customers: &[customer::Model]) -> Result<HashMap<String, vector::Model>> {
-    let mut found = HashMap::with_capacity(customers.len());
-    for customers in customers.chunks(CHUNK) {
-        let ids = customers.iter().map(|customer| customer.customer_id.as_str());
+async fn written(tx: &Tx, tenant: &str, roots: &[Root]) -> Result<HashMap<String, vector::Model>> {
+    let mut found = HashMap::with_capacity(roots.len());
+    for roots in roots.chunks(CHUNK) {
+        let ids = roots.iter().map(|root| root.customer.customer_id.as_str());
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
         let rows = query.filter(vector::Column::CustomerId.is_in(ids)).all(&**tx).await?;
         found.extend(rows.into_iter().map(|row| (row.customer_id.clone(), row)));
@@ -150,10 +173,11 @@ async fn roll(tx: &Tx, view: &View, today: i32, subjects: &mut [Subject]) -> Res
     }
     for (from, mut subjects) in stale {
         for subjects in subjects.chunks_mut(CHUNK) {
-            let ids: Vec<&str> = subjects.iter().map(|subject| subject.customer.customer_id.as_str()).collect();
+            let ids: Vec<&str> = subjects.iter().flat_map(|subject| subject.root.ids()).collect();
             let mut rows = day_rows(tx, &view.tenant, &ids, from).await?;
             for subject in subjects {
-                let rows = rows.remove(&subject.customer.customer_id).unwrap_or_default();
+                let of = subject.root.ids().filter_map(|id| rows.remove(id)).flatten();
+                let rows = if subject.root.others.is_empty() { of.collect() } else { window::union(of) };
                 subject.state.roll(&view.plan, today, &rows);
             }
         }
@@ -162,12 +186,13 @@ async fn roll(tx: &Tx, view: &View, today: i32, subjects: &mut [Subject]) -> Res
 }
 
 async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<HashMap<String, Vec<(i32, Day)>>> {
-    let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
-    let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
-    let query = query.filter(event_day::Column::Day.gte(from));
     let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
-    for row in query.all(&**tx).await? {
-        found.entry(row.customer_id).or_default().push((row.day, envelope::open(row.format, &row.packed)?));
+    for ids in ids.chunks(CHUNK) {
+        let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
+        let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
+        for row in query.filter(event_day::Column::Day.gte(from)).all(&**tx).await? {
+            found.entry(row.customer_id).or_default().push((row.day, envelope::open(row.format, &row.packed)?));
+        }
     }
     Ok(found)
 }

@@ -16,9 +16,9 @@ use huan_proto::{
         self as pb, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
         event_service_client::EventServiceClient, feature_service_client::FeatureServiceClient,
         holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
-        industry_service_client::IndustryServiceClient, profile_service_client::ProfileServiceClient,
-        relation_service_client::RelationServiceClient, tag_service_client::TagServiceClient,
-        tenant_service_client::TenantServiceClient,
+        industry_service_client::IndustryServiceClient, merge_service_client::MergeServiceClient,
+        profile_service_client::ProfileServiceClient, relation_service_client::RelationServiceClient,
+        tag_service_client::TagServiceClient, tenant_service_client::TenantServiceClient,
     },
 };
 use prost_types::Timestamp;
@@ -104,6 +104,10 @@ impl Bank {
 
     pub fn identities(&self) -> IdentityServiceClient<Channel> {
         IdentityServiceClient::new(self.channel.clone())
+    }
+
+    pub fn merges(&self) -> MergeServiceClient<Channel> {
+        MergeServiceClient::new(self.channel.clone())
     }
 
     pub fn holdings(&self) -> HoldingServiceClient<Channel> {

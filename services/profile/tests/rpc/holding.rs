@@ -37,7 +37,7 @@ async fn holdings_are_replaced_by_their_id_and_counted_while_open() {
     let done = import(&bank, vec![holding("A-1", "account", 250)]).await;
     assert_eq!((done.created, done.updated), (0, 1));
     assert_eq!(bank.number("C-1", "deposit_balance").await, Some(250.0));
-    let request = pb::UpdateTenantRequest { revision: 1, clock: Some(fixed(NOON + DAY)) };
+    let request = pb::UpdateTenantRequest { revision: 1, clock: Some(fixed(NOON + DAY)), ..Default::default() };
     bank.tenants().update_tenant(bank.service(request)).await.unwrap();
     eventually(async || bank.number("C-1", "holding_count").await == Some(2.0)).await;
 }

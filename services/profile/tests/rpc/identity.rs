@@ -5,7 +5,7 @@ use huan_proto::profile::v1 as pb;
 use crate::bank::*;
 
 fn phone(value: &str) -> Option<pb::Identity> {
-    Some(pb::Identity { namespace: "phone".into(), value: value.into() })
+    Some(pb::Identity { namespace: "phone".into(), value: value.into(), ..Default::default() })
 }
 
 fn add(customer_id: &str, value: &str) -> pb::AddIdentityRequest {
@@ -40,7 +40,7 @@ async fn an_identity_leads_to_its_one_customer() {
     assert_eq!(found.customer_id, "C-1");
     assert_eq!(refused(bank.identities().add_identity(bank.service(add("C-2", "138"))).await), TAKEN);
     let listed = bank.identities().list_identities(bank.service(list("C-1"))).await.unwrap().into_inner();
-    assert_eq!(listed.identities, [phone("138").unwrap()]);
+    assert_eq!(listed.identities, [pb::Identity { origin: "C-1".into(), ..phone("138").unwrap() }]);
     bank.identities().delete_identity(bank.service(delete("C-1", "138"))).await.unwrap();
     assert_eq!(refused(bank.identities().resolve_identity(bank.service(resolve("138"))).await), MISSING);
     assert_eq!(refused(bank.identities().delete_identity(bank.service(delete("C-1", "138"))).await), MISSING);
@@ -50,7 +50,7 @@ async fn an_identity_leads_to_its_one_customer() {
 async fn identities_are_listed_in_order() {
     let bank = open().await;
     for (namespace, value) in [("wecom", "a"), ("phone", "9"), ("phone", "1")] {
-        let identity = Some(pb::Identity { namespace: namespace.into(), value: value.into() });
+        let identity = Some(pb::Identity { namespace: namespace.into(), value: value.into(), ..Default::default() });
         let request = pb::AddIdentityRequest { customer_id: "C-1".into(), identity };
         bank.identities().add_identity(bank.service(request)).await.unwrap();
     }
@@ -64,7 +64,7 @@ async fn faults_and_unknown_customers_are_refused() {
     let bank = open().await;
     let faulty = pb::AddIdentityRequest {
         customer_id: String::new(),
-        identity: Some(pb::Identity { namespace: "Phone".into(), value: "1".repeat(129) }),
+        identity: Some(pb::Identity { namespace: "Phone".into(), value: "1".repeat(129), ..Default::default() }),
     };
     let named = fields(bank.identities().add_identity(bank.service(faulty)).await);
     assert_eq!(named, ["customer_id", "identity.namespace", "identity.value"]);

@@ -9,6 +9,7 @@ mod customer;
 mod event;
 mod holding;
 mod identity;
+mod merge;
 mod profile;
 mod relation;
 mod tag;

@@ -12,20 +12,21 @@ use tonic::{Code, Streaming};
 
 use crate::bank::*;
 
-const ALL: [pb::ChangeKind; 5] = [
+pub const ALL: [pb::ChangeKind; 6] = [
     pb::ChangeKind::Tenant,
     pb::ChangeKind::Catalogue,
     pb::ChangeKind::Standing,
     pb::ChangeKind::Vector,
     pb::ChangeKind::Outcome,
+    pb::ChangeKind::Merge,
 ];
 
-fn watch(cursor: &str, kinds: &[pb::ChangeKind]) -> pb::WatchProfilesRequest {
+pub fn watch(cursor: &str, kinds: &[pb::ChangeKind]) -> pb::WatchProfilesRequest {
     pb::WatchProfilesRequest { cursor: cursor.into(), kinds: kinds.iter().map(|kind| (*kind).into()).collect() }
 }
 
 /// The changes up to the next heartbeat after at least `least` of them, and that heartbeat's cursor.
-async fn read(stream: &mut Streaming<pb::WatchProfilesResponse>, least: usize) -> (Vec<pb::ProfileChange>, String) {
+pub async fn read(stream: &mut Streaming<pb::WatchProfilesResponse>, least: usize) -> (Vec<pb::ProfileChange>, String) {
     let mut changes = Vec::new();
     let read = async {
         loop {
@@ -40,7 +41,7 @@ async fn read(stream: &mut Streaming<pb::WatchProfilesResponse>, least: usize) -
     (changes, cursor)
 }
 
-fn word(change: &pb::ProfileChange) -> String {
+pub fn word(change: &pb::ProfileChange) -> String {
     let id = &change.header.as_ref().unwrap().customer_id;
     let kind = match change.change.as_ref().unwrap() {
         Change::Tenant(_) => "tenant",
@@ -48,6 +49,7 @@ fn word(change: &pb::ProfileChange) -> String {
         Change::Standing(_) => "standing",
         Change::Vector(_) => "vector",
         Change::Outcome(_) => "outcome",
+        Change::Merge(_) => "merge",
     };
     format!("{kind} {id}").trim().to_owned()
 }
@@ -114,7 +116,7 @@ async fn every_change_of_a_customer_comes_down_the_feed() {
     let tag = pb::Tag { name: "vip".into(), source: "rule:1".into(), ..Default::default() };
     let request = pb::AttachTagRequest { customer_id: "C-2".into(), tag: Some(tag) };
     bank.tags().attach_tag(bank.service(request)).await.unwrap();
-    let request = pb::UpdateTenantRequest { revision: 1, clock: Some(fixed(NOON + 1)) };
+    let request = pb::UpdateTenantRequest { revision: 1, clock: Some(fixed(NOON + 1)), ..Default::default() };
     bank.tenants().update_tenant(bank.service(request)).await.unwrap();
     let (changes, _) = read(&mut stream, 3).await;
     assert_eq!(changes.iter().map(word).collect::<Vec<_>>(), ["standing C-2", "vector C-2", "tenant"]);

@@ -41,7 +41,7 @@ async fn business_time_follows_the_clock_that_is_set() {
     let bank = Bank::open().await;
     let read = bank.tenants().get_tenant(bank.service(pb::GetTenantRequest {})).await.unwrap().into_inner();
     assert_eq!((read.business_day.as_str(), read.business_time), ("2024-06-15", Some(at(NOON))));
-    let update = |revision| pb::UpdateTenantRequest { revision, clock: Some(fixed(NOON + DAY)) };
+    let update = |revision| pb::UpdateTenantRequest { revision, clock: Some(fixed(NOON + DAY)), ..Default::default() };
     let changed = bank.tenants().update_tenant(bank.service(update(1))).await.unwrap().into_inner();
     assert_eq!(changed.tenant.unwrap().revision, 2);
     let read = bank.tenants().get_tenant(bank.service(pb::GetTenantRequest {})).await.unwrap().into_inner();
@@ -56,15 +56,18 @@ async fn an_offset_moves_the_clock() {
     let bank = Bank::open().await;
     let offset = prost_types::Duration { seconds: -3650 * DAY, nanos: 0 };
     let clock = Some(pb::BusinessClock { source: Some(pb::business_clock::Source::Offset(offset)) });
-    let changed =
-        bank.tenants().update_tenant(bank.service(pb::UpdateTenantRequest { revision: 1, clock })).await.unwrap();
+    let changed = bank
+        .tenants()
+        .update_tenant(bank.service(pb::UpdateTenantRequest { revision: 1, clock, ..Default::default() }))
+        .await
+        .unwrap();
     assert_eq!(changed.into_inner().tenant.unwrap().clock, clock);
 }
 
 #[tokio::test]
 async fn only_an_administrator_changes_a_tenant() {
     let bank = Bank::open().await;
-    let update = pb::UpdateTenantRequest { revision: 1, clock: None };
+    let update = pb::UpdateTenantRequest { revision: 1, ..Default::default() };
     assert_eq!(refused(bank.tenants().update_tenant(bank.manager("/", update)).await), NO_PERMISSION);
     let update = bank.user("bank", "admin", "/", update);
     assert!(bank.tenants().update_tenant(update).await.is_ok());

@@ -12,7 +12,7 @@ async fn open() -> Bank {
 }
 
 async fn set_clock(bank: &Bank, revision: i64, seconds: i64) {
-    let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)) };
+    let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)), ..Default::default() };
     bank.tenants().update_tenant(bank.service(request)).await.unwrap();
 }
 

@@ -76,9 +76,9 @@ async fn ingest(store: &Store, events: Vec<pb::Event>) -> (i32, i32) {
 
 async fn set_clock(store: &Store, seconds: i64) {
     let revision = store.fresh_view("bank").await.unwrap().row.revision;
-    let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)) };
+    let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)), ..Default::default() };
     let (revision, clock) = convert::tenant::update(&request).unwrap();
-    store.update_tenant("bank", revision, clock).await.unwrap();
+    store.update_tenant("bank", revision, clock, None).await.unwrap();
 }
 
 async fn numbers(store: &Store, customer_id: &str) -> HashMap<String, f64> {

@@ -62,6 +62,9 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, holding::Entity).await;
         check(&db, identity::Entity).await;
         check(&db, relation::Entity).await;
+        check(&db, lookup::Entity).await;
+        check(&db, merge_edge::Entity).await;
+        check(&db, merge_proposal::Entity).await;
         check(&db, tag::Entity).await;
         check(&db, tenant::Entity).await;
         check(&db, vector::Entity).await;

@@ -36,6 +36,12 @@ pub struct Model {
     pub key_id: String,
     /// Envelope: a `Customer` of person, attributes and company only.
     pub payload: Vec<u8>,
+    /// The customer whose profile it is part of; itself if it was not merged into another.
+    pub root_id: String,
+    /// How many others are part of its profile.
+    pub absorbed: i32,
+    /// System time in microseconds of the newest merge that holds its profile together; 0 = none.
+    pub merge_time: i64,
     /// Grows by one with every change.
     pub revision: i64,
     /// System time in microseconds.

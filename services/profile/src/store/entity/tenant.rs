@@ -29,6 +29,8 @@ pub struct Model {
     pub rolled_time: i64,
     /// The fingerprint of the catalogue for which every vector stands.
     pub catalogue: i64,
+    /// Whether customers with the same identity document are merged by themselves.
+    pub merge_by_id_number: bool,
     /// Grows by one with every change of the settings.
     pub revision: i64,
     /// System time in microseconds.

@@ -24,6 +24,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Tenant::RolledDay).integer().not_null())
             .col(ColumnDef::new(Tenant::RolledTime).big_integer().not_null())
             .col(ColumnDef::new(Tenant::Catalogue).big_integer().not_null())
+            .col(ColumnDef::new(Tenant::MergeByIdNumber).boolean().not_null())
             .col(ColumnDef::new(Tenant::Revision).big_integer().not_null())
             .col(ColumnDef::new(Tenant::CreateTime).big_integer().not_null())
             .primary_key(Index::create().col(Tenant::Tenant))
@@ -51,6 +52,7 @@ enum Tenant {
     RolledDay,
     RolledTime,
     Catalogue,
+    MergeByIdNumber,
     Revision,
     CreateTime,
 }

@@ -27,6 +27,9 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Customer::Format).small_integer().not_null())
             .col(ColumnDef::new(Customer::KeyId).string().not_null())
             .col(ColumnDef::new(Customer::Payload).binary().not_null())
+            .col(ColumnDef::new(Customer::RootId).string().not_null())
+            .col(ColumnDef::new(Customer::Absorbed).integer().not_null())
+            .col(ColumnDef::new(Customer::MergeTime).big_integer().not_null())
             .col(ColumnDef::new(Customer::Revision).big_integer().not_null())
             .col(ColumnDef::new(Customer::CreateTime).big_integer().not_null())
             .col(ColumnDef::new(Customer::UpdateTime).big_integer().not_null())
@@ -47,6 +50,29 @@ impl MigrationTrait for Migration {
             .unique()
             .col(Customer::Tenant)
             .col(Customer::RequestId)
+            .to_owned();
+        manager.create_index(index).await?;
+        let index = Index::create()
+            .name("ix_customer_root")
+            .table(Customer::Table)
+            .col(Customer::Tenant)
+            .col(Customer::RootId)
+            .to_owned();
+        manager.create_index(index).await?;
+        let index = Index::create()
+            .name("ix_customer_owner")
+            .table(Customer::Table)
+            .col(Customer::Tenant)
+            .col(Customer::OwnerPath)
+            .col(Customer::CustomerId)
+            .to_owned();
+        manager.create_index(index).await?;
+        let index = Index::create()
+            .name("ix_customer_manager")
+            .table(Customer::Table)
+            .col(Customer::Tenant)
+            .col(Customer::ManagerId)
+            .col(Customer::CustomerId)
             .to_owned();
         manager.create_index(index).await
     }
@@ -74,6 +100,9 @@ enum Customer {
     Format,
     KeyId,
     Payload,
+    RootId,
+    Absorbed,
+    MergeTime,
     Revision,
     CreateTime,
     UpdateTime,
