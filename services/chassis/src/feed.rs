@@ -25,7 +25,7 @@ pub mod status;
 pub mod watch;
 
 pub use consume::{Consumer, Mark, Open, Start, consume};
-pub use fence::head;
+pub use fence::{head, settled};
 pub use publish::{Row, publish};
 pub use retain::retain;
 pub use status::{Status, server};

@@ -192,6 +192,7 @@ impl Configs {
     /// What the place says goes over all else.
     fn placed(mut self, place: &Place) -> Self {
         self.profile.database.url = place.database("profile");
+        self.profile.snapshot.root = place.folder.join("snapshots").display().to_string();
         self.segment.database.url = place.database("segment");
         self.strategy.database.url = place.database("strategy");
         self.evaluation.database.url = place.database("evaluation");

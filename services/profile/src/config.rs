@@ -1,5 +1,7 @@
 //! The service's configuration. Defaults lie in config.default.toml, which names every key.
 
+use std::fmt;
+
 use huan_chassis::config;
 use serde::Deserialize;
 
@@ -22,6 +24,8 @@ pub struct Config {
     pub feed: config::Feed,
     /// The daily roll of windows.
     pub roll: Roll,
+    /// Snapshots as Parquet files.
+    pub snapshot: Snapshot,
 }
 
 /// The daily roll of windows.
@@ -30,6 +34,31 @@ pub struct Config {
 pub struct Roll {
     /// How often tenants are looked through, in milliseconds.
     pub every_millis: u64,
+}
+
+/// Where snapshots go.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// A folder, or `s3://bucket/prefix`.
+    pub root: String,
+    /// The address of an S3-compatible store; empty = that of AWS.
+    pub endpoint: String,
+    /// The region of an S3 bucket.
+    pub region: String,
+    /// The key id for an S3 bucket; empty = requests are not signed.
+    pub access_key_id: String,
+    /// The secret key for an S3 bucket.
+    pub secret_access_key: String,
+    /// How often snapshots that nobody writes are looked for, in milliseconds.
+    pub every_millis: u64,
+}
+
+// It holds a secret.
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("root", &self.root).field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod industry;
 pub mod relation;
 pub mod merge;
+pub mod snapshot;
 pub mod tag;
 pub mod tenant;
 

@@ -3,6 +3,7 @@
 //! order.
 
 pub mod company;
+pub mod bucket;
 pub mod config;
 pub mod convert;
 pub mod event;
@@ -11,6 +12,8 @@ pub mod industry;
 pub mod relation;
 pub mod merge;
 pub mod normal;
+pub mod manifest;
+pub mod part;
 pub mod rpc;
 pub mod social_credit;
 pub mod store;
@@ -30,6 +33,7 @@ use tokio::net::TcpListener;
 pub use config::{Config, DEFAULTS};
 
 use crate::{
+    bucket::Bucket,
     feature::{CATALOGUE, Catalogue},
     rpc::Rpc,
     store::{Store, customer::CustomerOwners, migration::Migrator},
@@ -50,9 +54,11 @@ pub async fn serve(
     let store = Store::new(database.clone(), Arc::new(catalogue));
     tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
     tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
+    let bucket = Bucket::new(config.snapshot.clone());
+    tokio::spawn(store.clone().export_for_ever(bucket.clone(), Duration::from_millis(config.snapshot.every_millis)));
     let parts = Parts {
         service: NAME,
-        routes: Rpc::new(store.clone(), config.feed).routes(),
+        routes: Rpc::new(store.clone(), config.feed, bucket).routes(),
         keys,
         owners: Arc::new(CustomerOwners(store)),
         names: rpc::NAMES,

@@ -11,6 +11,7 @@ mod industry;
 mod merge;
 mod profile;
 mod relation;
+mod snapshot;
 mod tag;
 mod tenant;
 
@@ -23,11 +24,15 @@ use huan_proto::profile::v1::{
     holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
     industry_service_server::IndustryServiceServer, merge_service_server::MergeServiceServer,
     profile_service_server::ProfileServiceServer, relation_service_server::RelationServiceServer,
-    tag_service_server::TagServiceServer, tenant_service_server::TenantServiceServer,
+    snapshot_service_server::SnapshotServiceServer, tag_service_server::TagServiceServer,
+    tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
 
-use crate::store::{Store, tenant::View};
+use crate::{
+    bucket::Bucket,
+    store::{Store, tenant::View},
+};
 
 /// The full names of the services, for health checks.
 pub const NAMES: &[&str] = &[
@@ -43,6 +48,7 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.RelationService",
     "huan.profile.v1.IndustryService",
     "huan.profile.v1.ProfileService",
+    "huan.profile.v1.SnapshotService",
 ];
 
 /// The server of all of the package's services.
@@ -50,12 +56,13 @@ pub const NAMES: &[&str] = &[
 pub struct Rpc {
     store: Store,
     feed: config::Feed,
+    bucket: Bucket,
 }
 
 impl Rpc {
-    /// Serves a store.
-    pub fn new(store: Store, feed: config::Feed) -> Self {
-        Self { store, feed }
+    /// Serves a store, whose snapshots lie in the bucket.
+    pub fn new(store: Store, feed: config::Feed, bucket: Bucket) -> Self {
+        Self { store, feed, bucket }
     }
 
     /// All services as routes.
@@ -72,7 +79,8 @@ impl Rpc {
             .add_service(TagServiceServer::from_arc(rpc.clone()))
             .add_service(RelationServiceServer::from_arc(rpc.clone()))
             .add_service(IndustryServiceServer::from_arc(rpc.clone()))
-            .add_service(ProfileServiceServer::from_arc(rpc))
+            .add_service(ProfileServiceServer::from_arc(rpc.clone()))
+            .add_service(SnapshotServiceServer::from_arc(rpc))
     }
 
     /// The view of the caller's tenant. Errors: NotFound.

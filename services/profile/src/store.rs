@@ -7,6 +7,7 @@ pub mod entity;
 pub mod event;
 pub mod event_type;
 pub mod expansion;
+pub mod export;
 pub mod holding;
 pub mod identity;
 pub mod ingest;
@@ -58,6 +59,7 @@ pub struct Store {
     tenants: Arc<Tenants>,
     ingest: Writer<Arc<ingest::Job>, ingest::Taken>,
     roll: Arc<Notify>,
+    exports: Arc<Notify>,
 }
 
 impl Store {
@@ -67,8 +69,8 @@ impl Store {
             let (db, catalogue) = (db.clone(), catalogue.clone());
             Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), catalogue.clone(), jobs)))
         };
-        let (tenants, roll) = (Arc::new(Tenants::new(db.clone(), catalogue.clone())), Arc::default());
-        Self { db, catalogue, tenants, ingest, roll }
+        let tenants = Arc::new(Tenants::new(db.clone(), catalogue.clone()));
+        Self { db, catalogue, tenants, ingest, roll: Arc::default(), exports: Arc::default() }
     }
 
     /// The database, for what the chassis does with it.

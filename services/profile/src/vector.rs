@@ -87,7 +87,8 @@ fn attribute(name: &str, value_type: ValueType, customer: &pb::Customer) -> Opti
     }
 }
 
-fn customer_type(customer_type: pb::CustomerType) -> Option<&'static str> {
+/// What a sort of customer is called.
+pub fn customer_type(customer_type: pb::CustomerType) -> Option<&'static str> {
     match customer_type {
         pb::CustomerType::Unspecified => None,
         pb::CustomerType::Retail => Some("retail"),

@@ -7,11 +7,16 @@
 //! all ended, and up to that position nothing can be added. On SQLite there is one writer and nothing to wait for.
 //! A long transaction anywhere in the same PostgreSQL cluster therefore delays feeds, but never loses a row.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use super::Position;
 use crate::{Error, Result, clock::system_now, store::Store};
+
+/// How soon a fence is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 const SQLITE_HEAD: &str =
     "SELECT max(coalesce((SELECT max(seq) FROM feed), 0), (SELECT seq FROM feed_floor)) AS head, NULL AS fence";
@@ -60,4 +65,14 @@ pub async fn head(store: &Store) -> Result<Position> {
 
 fn no_row() -> Error {
     Error::Internal("the feed's end gave no row".into())
+}
+
+/// A position up to which nothing can be added any more: data that is read after it contains every change up to it, and
+/// a watch from it brings all the others. Waits for transactions that run.
+pub async fn settled(store: &Store) -> Result<Position> {
+    let head = Head::see(store, -1).await?;
+    while !head.is_settled(store).await? {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(Position(head.position))
 }

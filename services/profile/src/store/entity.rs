@@ -11,6 +11,8 @@ pub mod relation;
 pub mod lookup;
 pub mod merge_edge;
 pub mod merge_proposal;
+pub mod snapshot;
+pub mod snapshot_part;
 pub mod tag;
 pub mod tenant;
 pub mod vector;

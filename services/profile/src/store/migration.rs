@@ -16,6 +16,7 @@ mod m20260101_000020_create_relation;
 mod m20260101_000041_create_merge_edge;
 mod m20260101_000042_create_merge_proposal;
 mod m20260101_000043_create_lookup;
+mod m20260101_000040_create_snapshot;
 
 /// All of them.
 pub struct Migrator;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000041_create_merge_edge::Migration),
             Box::new(m20260101_000042_create_merge_proposal::Migration),
             Box::new(m20260101_000043_create_lookup::Migration),
+            Box::new(m20260101_000040_create_snapshot::Migration),
         ]
     }
 

@@ -18,10 +18,12 @@ use huan_proto::{
         holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
         industry_service_client::IndustryServiceClient, merge_service_client::MergeServiceClient,
         profile_service_client::ProfileServiceClient, relation_service_client::RelationServiceClient,
-        tag_service_client::TagServiceClient, tenant_service_client::TenantServiceClient,
+        snapshot_service_client::SnapshotServiceClient, tag_service_client::TagServiceClient,
+        tenant_service_client::TenantServiceClient,
     },
 };
 use prost_types::Timestamp;
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::{Code, Request, Response, Status};
 
@@ -35,6 +37,8 @@ pub struct Bank {
     channel: Channel,
     stop: oneshot::Sender<()>,
     served: JoinHandle<huan_chassis::Result<()>>,
+    // Its snapshots go here.
+    _folder: TempDir,
 }
 
 impl Bank {
@@ -53,6 +57,8 @@ impl Bank {
         let mut config: Config = config::load(NAME, DEFAULTS, None).unwrap();
         config.database = huan_chassis::store::test::sqlite();
         config.roll.every_millis = 50;
+        let folder = tempfile::tempdir().unwrap();
+        config.snapshot.root = folder.path().display().to_string();
         let keys = Arc::new(Keys::generate().0);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -61,7 +67,7 @@ impl Bank {
         let served = tokio::spawn(serve(config, keys.clone(), listener, shutdown));
         let upstream = config::Upstream { url, timeout_millis: 20_000 };
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
-        Self { keys, channel, stop, served }
+        Self { keys, channel, stop, served, _folder: folder }
     }
 
     /// Stops the service and waits until it has drained.
@@ -136,6 +142,10 @@ impl Bank {
 
     pub fn relations(&self) -> RelationServiceClient<Channel> {
         RelationServiceClient::new(self.channel.clone())
+    }
+
+    pub fn snapshots(&self) -> SnapshotServiceClient<Channel> {
+        SnapshotServiceClient::new(self.channel.clone())
     }
 
     pub fn profiles(&self) -> ProfileServiceClient<Channel> {

@@ -12,6 +12,7 @@ mod identity;
 mod merge;
 mod profile;
 mod relation;
+mod snapshot;
 mod tag;
 mod tenant;
 mod window;

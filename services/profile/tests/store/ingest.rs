@@ -41,7 +41,7 @@ fn fixed(seconds: i64) -> pb::BusinessClock {
     pb::BusinessClock { source: Some(pb::business_clock::Source::FixedTime(at(seconds))) }
 }
 
-async fn open(db: Database) -> Store {
+pub async fn open(db: Database) -> Store {
     let store = Store::new(db, Arc::new(Catalogue::parse(CATALOGUE).unwrap()));
     let tenant = Some(pb::Tenant { display_name: "Bank".into(), clock: Some(fixed(NOON)), ..Default::default() });
     let create = pb::CreateTenantRequest { request_id: "r".into(), tenant };

@@ -65,6 +65,8 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, lookup::Entity).await;
         check(&db, merge_edge::Entity).await;
         check(&db, merge_proposal::Entity).await;
+        check(&db, snapshot::Entity).await;
+        check(&db, snapshot_part::Entity).await;
         check(&db, tag::Entity).await;
         check(&db, tenant::Entity).await;
         check(&db, vector::Entity).await;

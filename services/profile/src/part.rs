@@ -1,0 +1,346 @@
+//! A part of a snapshot: customers as typed columns, and those as a Parquet file in memory. It reads no store and knows
+//! no destination. What is missing is null, so that an absent number never reads as zero.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, RecordBatch,
+    builder::{BooleanBuilder, Date32Builder, Float64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder},
+    cast::AsArray,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use bytes::Bytes;
+use huan_chassis::clock::Day;
+use huan_proto::{
+    profile::v1 as pb,
+    types::v1::{Value, ValueType, value::Kind},
+};
+use parquet::{
+    arrow::{
+        ArrowWriter, ProjectionMask,
+        arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector},
+    },
+    basic::{Compression, ZstdLevel},
+    errors::ParquetError,
+    file::properties::WriterProperties,
+};
+
+/// The values of a part, about 64 MB of numbers before they are compressed.
+const PART_VALUES: usize = 8_000_000;
+/// The fewest and the most rows of a part.
+const PART_ROWS: (usize, usize) = (8_192, 131_072);
+/// Rows of a row group.
+const GROUP_ROWS: usize = 65_536;
+/// Rows that become columns at once.
+const BATCH_ROWS: usize = 8_192;
+/// The column by which a row is found when its customer is forgotten.
+const KEY: &str = "customer_key";
+
+/// What the parts of one snapshot have in common.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The features in the order of their numbers.
+    pub features: Vec<pb::Feature>,
+    /// The columns.
+    pub schema: SchemaRef,
+    include_bank_numbers: bool,
+}
+
+/// One customer.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// The bank's own number.
+    pub customer_id: &'a str,
+    /// The random key.
+    pub customer_key: &'a str,
+    /// `CustomerType`.
+    pub customer_type: i32,
+    /// The organisation path that owns the customer.
+    pub owner_path: &'a str,
+    /// The features.
+    pub vector: &'a pb::Vector,
+}
+
+impl Table {
+    /// The table of these features, which ascend by number.
+    pub fn new(features: Vec<pb::Feature>, include_bank_numbers: bool) -> Self {
+        let text = |name: &str| Field::new(name, DataType::Utf8, false);
+        let mut fields = Vec::with_capacity(features.len() + 6);
+        fields.extend(include_bank_numbers.then(|| text("customer_id")));
+        fields.extend([text(KEY), Field::new("customer_type", DataType::Utf8, true), text("owner_path")]);
+        fields.push(Field::new("as_of", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true));
+        fields.extend(features.iter().map(|feature| Field::new(&feature.name, data_type(feature.r#type()), true)));
+        fields.push(Field::new_list("tags", Field::new_list_field(DataType::Utf8, true), false));
+        Self { features, schema: Arc::new(Schema::new(fields)), include_bank_numbers }
+    }
+
+    /// The most rows of a part, so that a part fits into memory however many features there are.
+    pub fn rows_a_part(&self) -> usize {
+        (PART_VALUES / self.schema.fields().len()).clamp(PART_ROWS.0, PART_ROWS.1)
+    }
+}
+
+/// A part that is being written, into memory.
+#[derive(Debug)]
+pub struct Part<'a> {
+    table: &'a Table,
+    writer: ArrowWriter<Vec<u8>>,
+    columns: Columns,
+    rows: usize,
+}
+
+impl<'a> Part<'a> {
+    /// Begins a part. Errors: a schema that Parquet cannot hold.
+    pub fn new(table: &'a Table) -> Result<Self, ParquetError> {
+        let writer = ArrowWriter::try_new(Vec::new(), table.schema.clone(), Some(properties()?))?;
+        Ok(Self { table, writer, columns: Columns::new(table), rows: 0 })
+    }
+
+    /// Adds a customer.
+    pub fn add(&mut self, row: &Row<'_>) -> Result<(), ParquetError> {
+        self.columns.add(self.table, row);
+        self.rows += 1;
+        if self.rows.is_multiple_of(BATCH_ROWS) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The file.
+    pub fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+        self.flush()?;
+        self.writer.into_inner()
+    }
+
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        let batch = RecordBatch::try_new(self.table.schema.clone(), self.columns.finish(self.table))?;
+        self.writer.write(&batch)
+    }
+}
+
+/// A part's file without one customer; none if the customer is not in it.
+pub fn without(file: &Bytes, customer_key: &str) -> Result<Option<Vec<u8>>, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone())?;
+    let (schema, rows) = (builder.schema().clone(), builder.metadata().file_metadata().num_rows() as usize);
+    let Some(place) = place(builder, customer_key)? else {
+        return Ok(None);
+    };
+    let others = [RowSelector::select(place), RowSelector::skip(1), RowSelector::select(rows - place - 1)];
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone())?;
+    let reader = reader.with_row_selection(RowSelection::from(others.to_vec())).with_batch_size(BATCH_ROWS);
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties()?))?;
+    for batch in reader.build()? {
+        writer.write(&batch?)?;
+    }
+    writer.into_inner().map(Some)
+}
+
+fn place(builder: ParquetRecordBatchReaderBuilder<Bytes>, customer_key: &str) -> Result<Option<usize>, ParquetError> {
+    let keys = ProjectionMask::columns(builder.parquet_schema(), [KEY]);
+    let mut before = 0;
+    for batch in builder.with_projection(keys).build()? {
+        let batch = batch?;
+        let found = batch.column(0).as_string::<i32>().iter().position(|key| key == Some(customer_key));
+        if let Some(place) = found {
+            return Ok(Some(before + place));
+        }
+        before += batch.num_rows();
+    }
+    Ok(None)
+}
+
+fn properties() -> Result<WriterProperties, ParquetError> {
+    let compression = Compression::ZSTD(ZstdLevel::try_new(1)?);
+    Ok(WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_created_by(format!("huan {}", env!("CARGO_PKG_VERSION")))
+        .build())
+}
+
+fn data_type(value_type: ValueType) -> DataType {
+    match value_type {
+        ValueType::Day => DataType::Date32,
+        ValueType::Flag => DataType::Boolean,
+        ValueType::Number => DataType::Float64,
+        ValueType::Text | ValueType::Unspecified => DataType::Utf8,
+    }
+}
+
+#[derive(Debug)]
+struct Columns {
+    ids: StringBuilder,
+    keys: StringBuilder,
+    types: StringBuilder,
+    paths: StringBuilder,
+    times: TimestampMicrosecondBuilder,
+    features: Vec<Column>,
+    tags: ListBuilder<StringBuilder>,
+}
+
+#[derive(Debug)]
+enum Column {
+    Number(Float64Builder),
+    Text(StringBuilder),
+    Day(Date32Builder),
+    Flag(BooleanBuilder),
+}
+
+impl Columns {
+    fn new(table: &Table) -> Self {
+        Self {
+            ids: StringBuilder::new(),
+            keys: StringBuilder::new(),
+            types: StringBuilder::new(),
+            paths: StringBuilder::new(),
+            times: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
+            features: table.features.iter().map(|feature| Column::new(feature.r#type())).collect(),
+            tags: ListBuilder::new(StringBuilder::new()),
+        }
+    }
+
+    fn add(&mut self, table: &Table, row: &Row<'_>) {
+        if table.include_bank_numbers {
+            self.ids.append_value(row.customer_id);
+        }
+        self.keys.append_value(row.customer_key);
+        let customer_type = pb::CustomerType::try_from(row.customer_type).unwrap_or_default();
+        self.types.append_option(crate::vector::customer_type(customer_type));
+        self.paths.append_value(row.owner_path);
+        let as_of = row.vector.as_of_time.as_ref();
+        self.times.append_option(as_of.map(|time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000));
+        // Both ascend by number.
+        let mut values = row.vector.features.iter().zip(&row.vector.values).peekable();
+        for (feature, column) in table.features.iter().zip(&mut self.features) {
+            while values.next_if(|(number, _)| **number < feature.number).is_some() {}
+            column.add(values.next_if(|(number, _)| **number == feature.number).map(|(_, value)| value));
+        }
+        row.vector.tags.iter().for_each(|tag| self.tags.values().append_value(tag));
+        self.tags.append(true);
+    }
+
+    fn finish(&mut self, table: &Table) -> Vec<ArrayRef> {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(table.schema.fields().len());
+        if table.include_bank_numbers {
+            arrays.push(Arc::new(self.ids.finish()));
+        }
+        arrays.extend([&mut self.keys, &mut self.types, &mut self.paths].map(|texts| Arc::new(texts.finish()) as _));
+        arrays.push(Arc::new(self.times.finish()));
+        arrays.extend(self.features.iter_mut().map(Column::finish));
+        arrays.push(Arc::new(self.tags.finish()));
+        arrays
+    }
+}
+
+impl Column {
+    fn new(value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::Number => Self::Number(Float64Builder::with_capacity(BATCH_ROWS)),
+            ValueType::Day => Self::Day(Date32Builder::with_capacity(BATCH_ROWS)),
+            ValueType::Flag => Self::Flag(BooleanBuilder::with_capacity(BATCH_ROWS)),
+            ValueType::Text | ValueType::Unspecified => Self::Text(StringBuilder::new()),
+        }
+    }
+
+    /// Adds a value; one of another type is missing.
+    fn add(&mut self, value: Option<&Value>) {
+        let kind = value.and_then(|value| value.kind.as_ref());
+        match (self, kind) {
+            (Self::Number(column), Some(Kind::Number(number))) => column.append_value(*number),
+            (Self::Number(column), _) => column.append_null(),
+            (Self::Text(column), Some(Kind::Text(text))) => column.append_value(text),
+            (Self::Text(column), _) => column.append_null(),
+            (Self::Day(column), Some(Kind::Day(day))) => column.append_option(day.parse().ok().map(|Day(day)| day)),
+            (Self::Day(column), _) => column.append_null(),
+            (Self::Flag(column), Some(Kind::Flag(flag))) => column.append_value(*flag),
+            (Self::Flag(column), _) => column.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Number(column) => Arc::new(column.finish()),
+            Self::Text(column) => Arc::new(column.finish()),
+            Self::Day(column) => Arc::new(column.finish()),
+            Self::Flag(column) => Arc::new(column.finish()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{
+        Array,
+        types::{Date32Type, Float64Type},
+    };
+
+    use super::*;
+
+    fn feature(number: u32, name: &str, value_type: ValueType) -> pb::Feature {
+        pb::Feature { number, name: name.to_owned(), r#type: value_type.into(), ..Default::default() }
+    }
+
+    fn vector(values: &[(u32, Kind)]) -> pb::Vector {
+        pb::Vector {
+            features: values.iter().map(|(number, _)| *number).collect(),
+            values: values.iter().map(|(_, kind)| Value { kind: Some(kind.clone()) }).collect(),
+            tags: vec!["vip".to_owned()],
+            as_of_time: Some(prost_types::Timestamp { seconds: 1, nanos: 5_000 }),
+        }
+    }
+
+    fn file(table: &Table, vectors: &[pb::Vector]) -> Bytes {
+        let mut part = Part::new(table).unwrap();
+        for (index, vector) in vectors.iter().enumerate() {
+            let (id, key) = (format!("C-{index}"), format!("key-{index}"));
+            let row = Row { customer_id: &id, customer_key: &key, customer_type: 1, owner_path: "/hq", vector };
+            part.add(&row).unwrap();
+        }
+        part.finish().unwrap().into()
+    }
+
+    fn read(file: &Bytes) -> RecordBatch {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap().with_batch_size(1 << 20);
+        reader.build().unwrap().next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn values_are_typed_and_what_is_missing_is_null() {
+        let types = [(2, "n", ValueType::Number), (5, "t", ValueType::Text), (6, "d", ValueType::Day)];
+        let features = types.map(|(number, name, value_type)| feature(number, name, value_type));
+        let features = features.into_iter().chain([feature(9, "f", ValueType::Flag)]).collect();
+        let full = vector(&[
+            (1, Kind::Number(8.0)),
+            (2, Kind::Number(0.5)),
+            (5, Kind::Text("乙".to_owned())),
+            (6, Kind::Day("1970-01-03".to_owned())),
+            (9, Kind::Flag(true)),
+        ]);
+        let odd = vector(&[(2, Kind::Text("x".to_owned())), (9, Kind::Flag(false))]);
+        let batch = read(&file(&Table::new(features, true), &[full, pb::Vector::default(), odd]));
+        let column = |name: &str| batch.column_by_name(name).unwrap();
+        assert_eq!(column("customer_id").as_string::<i32>().value(2), "C-2");
+        let numbers = column("n").as_primitive::<Float64Type>();
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [Some(0.5), None, None]);
+        assert_eq!(column("t").as_string::<i32>().iter().collect::<Vec<_>>(), [Some("乙"), None, None]);
+        assert_eq!(column("d").as_primitive::<Date32Type>().iter().collect::<Vec<_>>(), [Some(2), None, None]);
+        assert_eq!(column("f").as_boolean().iter().collect::<Vec<_>>(), [Some(true), None, Some(false)]);
+        assert_eq!(column("tags").as_list::<i32>().value(0).as_string::<i32>().value(0), "vip");
+        assert!(column("as_of").is_null(1) && column("tags").as_list::<i32>().value(1).is_empty());
+    }
+
+    #[test]
+    fn a_part_forgets_one_customer_and_keeps_the_others() {
+        let table = Table::new(vec![feature(1, "n", ValueType::Number)], false);
+        let vectors: Vec<_> = (0..20_000).map(|n| vector(&[(1, Kind::Number(f64::from(n)))])).collect();
+        let whole = file(&table, &vectors);
+        assert_eq!(without(&whole, "key-20000").unwrap(), None);
+        for gone in [0, 9_999, 19_999] {
+            let rest = read(&without(&whole, &format!("key-{gone}")).unwrap().unwrap().into());
+            let numbers = rest.column_by_name("n").unwrap().as_primitive::<Float64Type>();
+            let expected: Vec<f64> = (0..20_000).filter(|n| *n != gone).map(f64::from).collect();
+            assert_eq!(numbers.values().to_vec(), expected);
+            assert!(rest.column_by_name("customer_id").is_none());
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Writing snapshots in the background, one at a time: vectors are read in the order of customers and leave as parts of
+//! bounded size. A part counts once its row is committed; a restart goes on after the last one.
+
+use std::time::{Duration, Instant};
+
+use huan_chassis::{Error, Result, clock, feed};
+use huan_proto::profile::v1 as pb;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
+};
+use sha2::{Digest, Sha256};
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+use super::{super::Store, end, lock, parts, path, save};
+use crate::{
+    bucket::Bucket,
+    convert::{self, envelope},
+    manifest::{self, Manifest},
+    part::{Part, Row, Table},
+    store::entity::{customer, snapshot, snapshot_part, vector},
+};
+
+/// Customers read at once.
+const PAGE: usize = 2_000;
+/// Pages read before they are written.
+const AHEAD: usize = 4;
+/// How long a writer that says nothing is believed to live, and how often it says something.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(10);
+/// How often a snapshot is tried again before it is given up.
+const ATTEMPTS: u32 = 10;
+
+/// A customer as it is read.
+struct Read {
+    customer_id: String,
+    customer_key: String,
+    customer_type: i32,
+    owner_path: String,
+    format: i16,
+    payload: Vec<u8>,
+}
+
+/// A snapshot that this process writes.
+struct Job<'a> {
+    store: &'a Store,
+    bucket: &'a Bucket,
+    table: Table,
+    row: snapshot::Model,
+    renewed: Instant,
+}
+
+/// A part that is written and does not count yet.
+struct Written {
+    first_customer_id: String,
+    last_customer_id: String,
+    row_count: i64,
+    file: Vec<u8>,
+}
+
+impl Store {
+    /// Writes what snapshots there are to write, until the store is closed.
+    pub async fn export_for_ever(self, bucket: Bucket, every: Duration) {
+        let holder = uuid::Uuid::new_v4().simple().to_string();
+        let closed = self.db.closed();
+        tokio::pin!(closed);
+        loop {
+            tokio::select! {
+                () = &mut closed => return,
+                () = self.export_all(&bucket, &holder) => {}
+            }
+            tokio::select! {
+                () = &mut closed => return,
+                () = self.exports.notified() => {}
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    async fn export_all(&self, bucket: &Bucket, holder: &str) {
+        let mut attempts = 0;
+        loop {
+            let claimed = match self.claim(holder).await {
+                Ok(Some(row)) => row,
+                Ok(None) => return,
+                Err(error) => return tracing::warn!(%error, "cannot look for snapshots"),
+            };
+            attempts += 1;
+            let key = (claimed.tenant.clone(), claimed.snapshot_id.clone());
+            let outcome = match Job::begin(self, bucket, claimed).await {
+                Ok(job) => job.run().await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(()) => attempts = 0,
+                Err(error) => {
+                    tracing::warn!(%error, snapshot_id = key.1, "cannot write a snapshot");
+                    let lost = matches!(error, Error::Dependency { .. });
+                    if !lost && attempts < ATTEMPTS {
+                        return;
+                    }
+                    attempts = 0;
+                    let fault = if lost { "the destination cannot be written" } else { "internal" };
+                    if let Err(error) = self.fail(bucket, &key, fault).await {
+                        return tracing::warn!(%error, "cannot give a snapshot up");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the oldest snapshot that nobody writes. On SQLite there is one process: another holder has ended.
+    async fn claim(&self, holder: &str) -> Result<Option<snapshot::Model>> {
+        let running = pb::SnapshotState::Running as i16;
+        let some = snapshot::Entity::find().filter(snapshot::Column::State.eq(running)).limit(1);
+        if some.one(self.db.read()).await?.is_none() {
+            return Ok(None);
+        }
+        let tx = self.db.begin().await?;
+        let now = clock::micros(clock::system_now());
+        let mut query = snapshot::Entity::find().filter(snapshot::Column::State.eq(running));
+        if self.db.read().get_database_backend() == DbBackend::Postgres {
+            let free = snapshot::Column::LeaseTime.lt(now).or(snapshot::Column::Holder.eq(holder));
+            query = query.filter(free);
+        }
+        let query = query.order_by_asc(snapshot::Column::CreateTime).order_by_asc(snapshot::Column::SnapshotId);
+        let Some(row) = query.limit(1).lock_exclusive().one(&*tx).await? else {
+            return Ok(None);
+        };
+        let row = snapshot::Model { holder: holder.to_owned(), lease_time: lease(), ..row };
+        save(&tx, &row).await?;
+        tx.commit().await?;
+        Ok(Some(row))
+    }
+
+    async fn fail(&self, bucket: &Bucket, key: &(String, String), fault: &str) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let Some(row) = lock(&tx, &key.0, &key.1).await? else {
+            return Ok(());
+        };
+        if super::state(&row) != pb::SnapshotState::Running {
+            return Ok(());
+        }
+        let row = end(&tx, row, pb::SnapshotState::Failed, fault).await?;
+        tx.commit().await?;
+        // What cannot be written may not be removable either.
+        if let Err(error) = self.clear(bucket, &row).await {
+            tracing::warn!(%error, "parts of a failed snapshot are left");
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Job<'a> {
+    /// Notes from where on changes follow, unless that is done, before the first row is read.
+    async fn begin(store: &'a Store, bucket: &'a Bucket, row: snapshot::Model) -> Result<Self> {
+        let table = Table::new(convert::snapshot::catalogue(&row)?, row.include_bank_numbers);
+        let mut job = Self { store, bucket, table, row, renewed: Instant::now() };
+        if !job.row.position.is_empty() {
+            return Ok(job);
+        }
+        let position = feed::settled(&store.db).await?.to_string();
+        let now = store.fresh_view(&job.row.tenant).await?.time.now();
+        let vectors = vector::Entity::find().filter(vector::Column::Tenant.eq(&job.row.tenant));
+        let count = vectors.count(store.db.read()).await? as i64;
+        job.change(|row| snapshot::Model { position, as_of_time: clock::micros(now), customer_count: count, ..row })
+            .await?;
+        Ok(job)
+    }
+
+    /// Writes part after part, then the manifest. Ends quietly if the snapshot was taken away.
+    async fn run(mut self) -> Result<()> {
+        let mut after = self.last().await?;
+        loop {
+            let Some(written) = self.write_part(&after).await? else {
+                return self.finish().await;
+            };
+            let last = written.last_customer_id.clone();
+            match self.count(written).await? {
+                Counted::Yes => after = last,
+                Counted::Again => {}
+                Counted::Gone => return Ok(()),
+            }
+        }
+    }
+
+    /// The last customer of the last part that counts.
+    async fn last(&self) -> Result<String> {
+        let query = snapshot_part::Entity::find().filter(snapshot_part::Column::Tenant.eq(&self.row.tenant));
+        let query = query.filter(snapshot_part::Column::SnapshotId.eq(&self.row.snapshot_id));
+        let last = query.order_by_desc(snapshot_part::Column::Part).one(self.store.db.read()).await?;
+        Ok(last.map(|part| part.last_customer_id).unwrap_or_default())
+    }
+
+    /// Reads the customers after one and makes a file of them; none at the end. Reading goes ahead of writing.
+    async fn write_part(&mut self, after: &str) -> Result<Option<Written>> {
+        let (pages, received) = mpsc::channel(AHEAD);
+        let table = self.table.clone();
+        let writing = spawn_blocking(move || write(&table, received));
+        let (mut after, mut left) = (after.to_owned(), self.table.rows_a_part());
+        while left > 0 {
+            let limit = left.min(PAGE);
+            let (page, last) = read(self.store, &self.row.tenant, &after, limit).await?;
+            let Some(last) = last else { break };
+            (after, left) = (last, left - limit);
+            self.renew().await?;
+            if pages.send(page).await.is_err() {
+                break;
+            }
+        }
+        drop(pages);
+        writing.await.map_err(|error| Error::Internal(error.to_string()))?
+    }
+
+    /// Keeps a part's file and counts it, unless a customer was forgotten since: then it is written again.
+    async fn count(&mut self, written: Written) -> Result<Counted> {
+        let part = self.row.part_count;
+        let Written { first_customer_id, last_customer_id, row_count, file } = written;
+        let (byte_count, sha256) = (file.len() as i64, sha256(&file));
+        self.bucket.put(&path(&self.row, &manifest::part_file(part)), file.into()).await?;
+        let forgotten = self.row.forgotten;
+        let tx = self.store.db.begin().await?;
+        let Some(row) = lock(&tx, &self.row.tenant, &self.row.snapshot_id).await? else {
+            return Ok(Counted::Gone);
+        };
+        if !self.is_held(&row) {
+            drop(tx);
+            return self.give_up(&row, part).await;
+        }
+        if row.forgotten != forgotten {
+            self.row = row;
+            return Ok(Counted::Again);
+        }
+        let (tenant, snapshot_id) = (row.tenant.clone(), row.snapshot_id.clone());
+        let model = snapshot_part::Model {
+            tenant,
+            snapshot_id,
+            part,
+            first_customer_id,
+            last_customer_id,
+            row_count,
+            byte_count,
+            sha256,
+        };
+        model.into_active_model().insert(&*tx).await?;
+        let written_count = row.written_count + row_count;
+        self.row = snapshot::Model { part_count: part + 1, written_count, lease_time: lease(), ..row };
+        save(&tx, &self.row).await?;
+        tx.commit().await?;
+        Ok(Counted::Yes)
+    }
+
+    /// Removes the part that nobody wants any more; another writer's would have the same content, and is left.
+    async fn give_up(&self, row: &snapshot::Model, part: i32) -> Result<Counted> {
+        if super::state(row) != pb::SnapshotState::Running {
+            self.bucket.remove(&path(&self.row, &manifest::part_file(part))).await?;
+        }
+        Ok(Counted::Gone)
+    }
+
+    /// Writes the manifest under the row's lock, so that no part changes after it was read.
+    async fn finish(self) -> Result<()> {
+        let tx = self.store.db.begin().await?;
+        match lock(&tx, &self.row.tenant, &self.row.snapshot_id).await? {
+            Some(row) if self.is_held(&row) => {
+                let parts = parts(&tx, &row).await?;
+                let address = put_manifest(self.bucket, &self.table, &row, &parts).await?;
+                let row = snapshot::Model { manifest: address, ..row };
+                end(&tx, row, pb::SnapshotState::Done, "").await?;
+                tx.commit().await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_held(&self, row: &snapshot::Model) -> bool {
+        super::state(row) == pb::SnapshotState::Running && row.holder == self.row.holder
+    }
+
+    /// Says now and then that this process lives.
+    async fn renew(&mut self) -> Result<()> {
+        if self.renewed.elapsed() < RENEW {
+            return Ok(());
+        }
+        self.renewed = Instant::now();
+        let update = snapshot::Entity::update_many().filter(snapshot::Column::Tenant.eq(&self.row.tenant));
+        let update = update.filter(snapshot::Column::SnapshotId.eq(&self.row.snapshot_id));
+        let update = update.filter(snapshot::Column::Holder.eq(&self.row.holder));
+        let tx = self.store.db.begin().await?;
+        update.col_expr(snapshot::Column::LeaseTime, Expr::value(lease())).exec(&*tx).await?;
+        tx.commit().await
+    }
+
+    async fn change(&mut self, change: impl FnOnce(snapshot::Model) -> snapshot::Model) -> Result<()> {
+        let tx = self.store.db.begin().await?;
+        if let Some(row) = lock(&tx, &self.row.tenant, &self.row.snapshot_id).await?
+            && self.is_held(&row)
+        {
+            self.row = change(row);
+            save(&tx, &self.row).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of a part.
+enum Counted {
+    /// It counts.
+    Yes,
+    /// It holds someone who was forgotten meanwhile.
+    Again,
+    /// The snapshot was cancelled, or another process writes it.
+    Gone,
+}
+
+/// Writes the manifest and answers with its address.
+pub(super) async fn put_manifest(
+    bucket: &Bucket,
+    table: &Table,
+    row: &snapshot::Model,
+    parts: &[snapshot_part::Model],
+) -> Result<String> {
+    let part = |part: &snapshot_part::Model| manifest::Part {
+        file: manifest::part_file(part.part),
+        row_count: part.row_count,
+        byte_count: part.byte_count,
+        sha256: part.sha256.clone(),
+    };
+    let manifest = Manifest {
+        format: 1,
+        engine_version: env!("CARGO_PKG_VERSION"),
+        tenant: &row.tenant,
+        snapshot_id: &row.snapshot_id,
+        as_of: manifest::time(clock::from_micros(row.as_of_time)),
+        feed_position: &row.position,
+        row_count: parts.iter().map(|part| part.row_count).sum(),
+        features: manifest::features(table),
+        parts: parts.iter().map(part).collect(),
+    };
+    let json = serde_json::to_vec_pretty(&manifest).map_err(|error| Error::Internal(error.to_string()))?;
+    bucket.put(&path(row, manifest::FILE), json.into()).await
+}
+
+/// The digits of a file's SHA-256.
+pub(super) fn sha256(file: &[u8]) -> String {
+    Sha256::digest(file).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn lease() -> i64 {
+    clock::micros(clock::system_now() + LEASE)
+}
+
+/// Reads the customers with a vector after one, and the last number among them; none at the end. Both tables are read
+/// by ranges of the same key.
+async fn read(store: &Store, tenant: &str, after: &str, limit: usize) -> Result<(Vec<Read>, Option<String>)> {
+    let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
+    let query = query.filter(vector::Column::CustomerId.gt(after)).order_by_asc(vector::Column::CustomerId);
+    let query = query.column(vector::Column::CustomerId).column(vector::Column::Format);
+    let query = query.column(vector::Column::Payload).limit(limit as u64).into_tuple();
+    let vectors: Vec<(String, i16, Vec<u8>)> = query.all(store.db.read()).await?;
+    let (Some(first), Some(last)) = (vectors.first(), vectors.last()) else {
+        return Ok((Vec::new(), None));
+    };
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant)).select_only();
+    let query = query.filter(customer::Column::CustomerId.between(&first.0, &last.0));
+    let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerKey);
+    let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
+    let query = query.order_by_asc(customer::Column::CustomerId).into_tuple();
+    let customers: Vec<(String, String, i16, String)> = query.all(store.db.read()).await?;
+    let last = last.0.clone();
+    let mut customers = customers.into_iter().peekable();
+    let mut page = Vec::with_capacity(vectors.len());
+    for (customer_id, format, payload) in vectors {
+        while customers.next_if(|customer| customer.0 < customer_id).is_some() {}
+        if let Some((_, customer_key, kind, owner_path)) = customers.next_if(|customer| customer.0 == customer_id) {
+            let customer_type = i32::from(kind);
+            page.push(Read { customer_id, customer_key, customer_type, owner_path, format, payload });
+        }
+    }
+    Ok((page, Some(last)))
+}
+
+/// Makes a file of the pages as they come; none if there were no customers.
+fn write(table: &Table, mut pages: mpsc::Receiver<Vec<Read>>) -> Result<Option<Written>> {
+    let broken = |error: parquet::errors::ParquetError| Error::Internal(error.to_string());
+    let mut part = Part::new(table).map_err(broken)?;
+    let (mut first, mut last, mut row_count) = (None, String::new(), 0);
+    while let Some(page) = pages.blocking_recv() {
+        row_count += page.len() as i64;
+        for read in &page {
+            let vector: pb::Vector = envelope::open(read.format, &read.payload)?;
+            let Read { customer_id, customer_key, customer_type, owner_path, .. } = read;
+            let row = Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector: &vector };
+            part.add(&row).map_err(broken)?;
+        }
+        if let (Some(one), Some(other)) = (page.first(), page.last()) {
+            first.get_or_insert_with(|| one.customer_id.clone());
+            last.clone_from(&other.customer_id);
+        }
+    }
+    let Some(first_customer_id) = first else {
+        return Ok(None);
+    };
+    let file = part.finish().map_err(broken)?;
+    Ok(Some(Written { first_customer_id, last_customer_id: last, row_count, file }))
+}
