@@ -6,6 +6,7 @@ pub mod customer;
 pub mod envelope;
 pub mod event;
 pub mod event_type;
+pub mod feature;
 pub mod feed;
 pub mod holding;
 pub mod identity;

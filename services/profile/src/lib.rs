@@ -8,6 +8,7 @@ pub mod config;
 pub mod convert;
 pub mod event;
 pub mod feature;
+pub mod filter;
 pub mod industry;
 pub mod relation;
 pub mod merge;
@@ -23,7 +24,7 @@ pub mod window;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use huan_chassis::{
-    Error, Result, feed,
+    Result, feed,
     server::{self, Parts},
     store::Store as Database,
     token::Keys,
@@ -34,7 +35,6 @@ pub use config::{Config, DEFAULTS};
 
 use crate::{
     bucket::Bucket,
-    feature::{CATALOGUE, Catalogue},
     rpc::Rpc,
     store::{Store, customer::CustomerOwners, migration::Migrator},
 };
@@ -49,11 +49,11 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let catalogue = Catalogue::parse(CATALOGUE).map_err(Error::Internal)?;
     let database = Database::open::<Migrator>(&config.database).await?;
-    let store = Store::new(database.clone(), Arc::new(catalogue));
+    let store = Store::new(database.clone());
     tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
     tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
+    tokio::spawn(store.clone().build_for_ever(Duration::from_millis(config.roll.every_millis)));
     let bucket = Bucket::new(config.snapshot.clone());
     tokio::spawn(store.clone().export_for_ever(bucket.clone(), Duration::from_millis(config.snapshot.every_millis)));
     let parts = Parts {

@@ -1,6 +1,7 @@
 //! The profile store: what of it all nouns share. One file a noun; queries begin tenant-scoped. A write locks the
 //! customers that it touches, in the order of their ids, before it reads what it changes.
 
+pub mod build;
 pub mod consent;
 pub mod customer;
 pub mod entity;
@@ -8,6 +9,7 @@ pub mod event;
 pub mod event_type;
 pub mod expansion;
 pub mod export;
+pub mod feature;
 pub mod holding;
 pub mod identity;
 pub mod ingest;
@@ -40,7 +42,6 @@ use sea_orm::{
 use tokio::sync::Notify;
 
 use self::tenant::Tenants;
-use crate::feature::Catalogue;
 
 /// The most values that one statement may bind: SQLite allows 32,766.
 const MAX_BINDS: usize = 30_000;
@@ -55,32 +56,27 @@ const GROUP: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Database,
-    catalogue: Arc<Catalogue>,
     tenants: Arc<Tenants>,
     ingest: Writer<Arc<ingest::Job>, ingest::Taken>,
     roll: Arc<Notify>,
     exports: Arc<Notify>,
+    build: Arc<Notify>,
 }
 
 impl Store {
     /// Wraps an open database whose schema is up to date, and starts its writer.
-    pub fn new(db: Database, catalogue: Arc<Catalogue>) -> Self {
+    pub fn new(db: Database) -> Self {
         let ingest = {
-            let (db, catalogue) = (db.clone(), catalogue.clone());
-            Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), catalogue.clone(), jobs)))
+            let db = db.clone();
+            Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), jobs)))
         };
-        let tenants = Arc::new(Tenants::new(db.clone(), catalogue.clone()));
-        Self { db, catalogue, tenants, ingest, roll: Arc::default(), exports: Arc::default() }
+        let tenants = Arc::new(Tenants::new(db.clone()));
+        Self { db, tenants, ingest, roll: Arc::default(), exports: Arc::default(), build: Arc::default() }
     }
 
     /// The database, for what the chassis does with it.
     pub fn database(&self) -> &Database {
         &self.db
-    }
-
-    /// The feature catalogue.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
     }
 }
 

@@ -11,7 +11,7 @@ use huan_proto::{
 
 use crate::{
     company,
-    feature::Catalogue,
+    feature::{Catalogue, Derived},
     window::{Accumulator, State},
 };
 
@@ -42,9 +42,17 @@ pub struct Inputs<'a> {
 /// Computes the vector.
 pub fn vector(catalogue: &Catalogue, inputs: Inputs<'_>) -> pb::Vector {
     let mut vector = pb::Vector { as_of_time: Some(clock::timestamp(inputs.now)), ..Default::default() };
-    for (feature, group) in catalogue.features.iter().zip(&catalogue.group_of) {
-        let accumulator = group.map(|index| inputs.state.groups[index]).unwrap_or_default();
-        if let Some(kind) = value(feature, &inputs, &accumulator) {
+    let mut numbers: Vec<Option<f64>> = Vec::with_capacity(catalogue.features.len());
+    for (place, feature) in catalogue.features.iter().enumerate() {
+        let kind = match &catalogue.derived[place] {
+            Some(derived) => derive(derived, &numbers).map(Kind::Number),
+            None => value(feature, &inputs, catalogue.group_of[place]),
+        };
+        numbers.push(match kind {
+            Some(Kind::Number(number)) => Some(number),
+            _ => None,
+        });
+        if let Some(kind) = kind {
             vector.features.push(feature.number);
             vector.values.push(Value { kind: Some(kind) });
         }
@@ -58,11 +66,14 @@ pub fn same(one: &pb::Vector, other: &pb::Vector) -> bool {
     one.features == other.features && one.values == other.values && one.tags == other.tags
 }
 
-fn value(feature: &pb::Feature, inputs: &Inputs<'_>, accumulator: &Accumulator) -> Option<Kind> {
+fn value(feature: &pb::Feature, inputs: &Inputs<'_>, group: Option<usize>) -> Option<Kind> {
     match feature.source.as_ref()? {
         pb::feature::Source::Attribute(source) => attribute(&source.attribute, feature.r#type(), inputs.customer),
         pb::feature::Source::Holding(source) => holding(source, inputs.holdings),
-        pb::feature::Source::Aggregate(source) => aggregate(source.op(), accumulator),
+        pb::feature::Source::Aggregate(source) => {
+            aggregate(source.op(), &inputs.state.groups[group?], inputs.state.today)
+        }
+        pb::feature::Source::Ratio(_) | pb::feature::Source::Trend(_) | pb::feature::Source::Score(_) => None,
     }
 }
 
@@ -117,7 +128,26 @@ fn holding(source: &pb::HoldingSource, holdings: &[OpenHolding]) -> Option<Kind>
     }
 }
 
-fn aggregate(op: pb::AggregateOp, accumulator: &Accumulator) -> Option<Kind> {
+/// A number that follows from those before it; none if one of them is missing, or it is not finite.
+fn derive(derived: &Derived, numbers: &[Option<f64>]) -> Option<f64> {
+    let number = match derived {
+        Derived::Ratio(numerator, denominator) => over(numbers[*numerator]?, numbers[*denominator]?)?,
+        Derived::Trend(short, long, scale) => over(numbers[*short]? * scale, numbers[*long]?)? - 1.0,
+        Derived::Score(of, bounds, reversed) => {
+            let value = numbers[*of]?;
+            let reached = bounds.iter().filter(|bound| **bound <= value).count();
+            let score = if *reversed { bounds.len() - reached } else { reached };
+            score as f64 + 1.0
+        }
+    };
+    number.is_finite().then_some(number + 0.0)
+}
+
+fn over(numerator: f64, denominator: f64) -> Option<f64> {
+    (denominator != 0.0).then(|| numerator / denominator)
+}
+
+fn aggregate(op: pb::AggregateOp, accumulator: &Accumulator, today: i32) -> Option<Kind> {
     let some = accumulator.count > 0;
     match op {
         pb::AggregateOp::Unspecified => None,
@@ -128,6 +158,31 @@ fn aggregate(op: pb::AggregateOp, accumulator: &Accumulator) -> Option<Kind> {
         pb::AggregateOp::Min => some.then_some(Kind::Number(accumulator.min as f64)),
         pb::AggregateOp::Max => some.then_some(Kind::Number(accumulator.max as f64)),
         pb::AggregateOp::LastDay => some.then(|| Kind::Day(Day(accumulator.last).to_string())),
+        pb::AggregateOp::FirstDay => some.then(|| Kind::Day(Day(accumulator.first).to_string())),
+        pb::AggregateOp::Distinct => Some(Kind::Number(accumulator.values.len() as f64)),
+        pb::AggregateOp::RecencyScore => some.then(|| Kind::Number(recency_score(today - accumulator.last))),
+        pb::AggregateOp::RepeatDays => Some(Kind::Number(f64::from(accumulator.days.saturating_sub(1)))),
+        pb::AggregateOp::RepeatMean => Some(Kind::Number(repeat_mean(accumulator))),
+        pb::AggregateOp::SpanDays => some.then(|| Kind::Number(f64::from(accumulator.last - accumulator.first))),
+    }
+}
+
+/// A score by the days since the last event. It changes at the edges of windows only, so most days touch nobody.
+fn recency_score(days: i32) -> f64 {
+    match days {
+        ..7 => 5.0,
+        7..30 => 4.0,
+        30..90 => 3.0,
+        90..365 => 2.0,
+        365.. => 1.0,
+    }
+}
+
+/// The mean amount of the days after the first (the "monetary value" of Fader and Hardie 2013).
+fn repeat_mean(accumulator: &Accumulator) -> f64 {
+    match accumulator.days {
+        0 | 1 => 0.0,
+        days => accumulator.sum.saturating_sub(accumulator.first_sum) as f64 / f64::from(days - 1),
     }
 }
 
@@ -136,7 +191,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::feature::CATALOGUE;
+    use crate::feature::template;
 
     fn named(catalogue: &Catalogue, vector: &pb::Vector) -> HashMap<String, Kind> {
         let name = |number| catalogue.features.iter().find(|f| f.number == number).unwrap().name.clone();
@@ -146,7 +201,7 @@ mod tests {
 
     #[test]
     fn missing_values_are_left_out_and_counts_are_zero() {
-        let catalogue = Catalogue::parse(CATALOGUE).unwrap();
+        let catalogue = template::find("base").unwrap().catalogue();
         let plan = catalogue.plan(&HashMap::new());
         let mut customer = pb::Customer { r#type: pb::CustomerType::Retail.into(), ..Default::default() };
         let number = |number| Value { kind: Some(Kind::Number(number)) };

@@ -15,7 +15,7 @@ impl SnapshotService for Rpc {
     ) -> Result<Response<pb::StartSnapshotResponse>, Status> {
         let view = self.view(&request).await?;
         Identity::of(&request)?.check_bank_wide("request_id")?;
-        let features = &self.store.catalogue().features;
+        let features = &view.catalogue.features;
         let row = convert::snapshot::start(request.into_inner(), &view.tenant, features)?;
         let row = self.store.start_snapshot(row).await?;
         Ok(Response::new(pb::StartSnapshotResponse { snapshot: Some(convert::snapshot::message(&row)?) }))

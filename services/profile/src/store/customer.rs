@@ -65,7 +65,7 @@ impl Store {
             true => Error::AlreadyExists { what: "customer", field: "customer_id" },
             false => error.into(),
         })?;
-        publish(&tx, self, view, vec![row.clone()]).await?;
+        publish(&tx, view, vec![row.clone()]).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
         Ok(row)
@@ -82,7 +82,7 @@ impl Store {
         }
         let row = customer::Model { update_time: clock::micros(clock::system_now()), ..row };
         upsert(&tx, vec![row.clone()]).await?;
-        publish(&tx, self, view, vec![row.clone()]).await?;
+        publish(&tx, view, vec![row.clone()]).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
         Ok(row)
@@ -107,7 +107,7 @@ impl Store {
         };
         let rows: Vec<customer::Model> = rows.into_iter().map(row).collect();
         upsert(&tx, rows.clone()).await?;
-        publish(&tx, self, view, rows).await?;
+        publish(&tx, view, rows).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
         Ok((created, updated))
@@ -200,10 +200,10 @@ async fn find_request(tx: &Tx, row: &customer::Model) -> Result<Option<customer:
 }
 
 /// Renews what customers that were just written are found by, and publishes their standings and vectors.
-async fn publish(tx: &Tx, store: &Store, view: &View, customers: Vec<customer::Model>) -> Result<()> {
+async fn publish(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Result<()> {
     proposal::renew(tx, view, &customers).await?;
     let standings = consent::standings(tx, &view.tenant, &customers).await?;
-    let revised = vector::revise(tx, &store.catalogue, view, customers).await?;
+    let revised = vector::revise(tx, view, customers).await?;
     vector::publish(tx, revised, standings).await.map(|_| ())
 }
 

@@ -5,6 +5,7 @@ pub mod customer;
 pub mod event;
 pub mod event_day;
 pub mod event_type;
+pub mod feature;
 pub mod holding;
 pub mod identity;
 pub mod relation;

@@ -3,7 +3,7 @@
 use huan_chassis::{Error, Result};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
-use super::{Store, entity::event_type, tenant};
+use super::{Store, entity::event_type, feature, tenant};
 use crate::{convert, event};
 
 /// The most types of a tenant.
@@ -15,7 +15,7 @@ impl Store {
     pub async fn register_event_type(&self, row: event_type::Model) -> Result<()> {
         let tenant = row.tenant.clone();
         let tx = self.db.begin().await?;
-        tenant::lock(&tx, &tenant).await?;
+        let locked = tenant::lock(&tx, &tenant).await?;
         let known = all(&*tx, &tenant).await?;
         match known.iter().find(|known| known.name == row.name) {
             Some(known) if known.is_outcome != row.is_outcome => {
@@ -37,6 +37,8 @@ impl Store {
                 let number = known.iter().map(|known| known.number).max().unwrap_or(0) + 1;
                 let row = event_type::Model { number, ..row }.into_active_model();
                 event_type::Entity::insert(row).exec_without_returning(&*tx).await?;
+                // Features may sum up the type already: plans must know its number.
+                feature::grow(&tx, locked).await?;
             }
         }
         tx.commit().await?;

@@ -48,7 +48,7 @@ impl Store {
             kept.push(row);
         }
         upsert(&tx, kept).await?;
-        let revised = vector::revise(&tx, &self.catalogue, view, customers).await?;
+        let revised = vector::revise(&tx, view, customers).await?;
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await?;
         Ok(done)

@@ -36,7 +36,6 @@ use super::{
 };
 use crate::{
     convert::{self, envelope, event::Checked},
-    feature::Catalogue,
     window::Day,
 };
 
@@ -73,10 +72,10 @@ impl Store {
 }
 
 /// Applies jobs in one transaction, each tenant's together. Fails as a whole.
-pub async fn apply(db: Database, catalogue: Arc<Catalogue>, jobs: Vec<Arc<Job>>) -> Result<Vec<Result<Taken>>> {
+pub async fn apply(db: Database, jobs: Vec<Arc<Job>>) -> Result<Vec<Result<Taken>>> {
     let mut answers = loop {
         // None: another replica was first, and its events are found the next time.
-        if let Some(answers) = attempt(&db, &catalogue, &jobs).await? {
+        if let Some(answers) = attempt(&db, &jobs).await? {
             break answers;
         }
     };
@@ -87,7 +86,7 @@ pub async fn apply(db: Database, catalogue: Arc<Catalogue>, jobs: Vec<Arc<Job>>)
     Ok(answers.into_iter().map(Ok).collect())
 }
 
-async fn attempt(db: &Database, catalogue: &Catalogue, jobs: &[Arc<Job>]) -> Result<Option<Vec<Taken>>> {
+async fn attempt(db: &Database, jobs: &[Arc<Job>]) -> Result<Option<Vec<Taken>>> {
     let mut tenants: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, job) in jobs.iter().enumerate() {
         tenants.entry(&job.view.tenant).or_default().push(place);
@@ -96,7 +95,7 @@ async fn attempt(db: &Database, catalogue: &Catalogue, jobs: &[Arc<Job>]) -> Res
     let tx = db.begin().await?;
     let mut new = Vec::with_capacity(tenants.len());
     for (tenant, places) in tenants {
-        new.push((tenant, Batch::new(jobs, places).apply(&tx, catalogue, &mut answers).await?));
+        new.push((tenant, Batch::new(jobs, places).apply(&tx, &mut answers).await?));
     }
     if tx.get_database_backend() == DbBackend::Postgres {
         for (tenant, rows) in new {
@@ -131,24 +130,26 @@ impl<'a> Batch<'a> {
     }
 
     /// Applies them; answers with the rows that were new.
-    async fn apply(mut self, tx: &Tx, catalogue: &Catalogue, answers: &mut [Taken]) -> Result<Vec<&'a event::Model>> {
+    async fn apply(mut self, tx: &Tx, answers: &mut [Taken]) -> Result<Vec<&'a event::Model>> {
         let mut ids: Vec<String> = self.events.iter().map(|(_, event)| event.row.customer_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut customers = customer::lock(tx, &self.view.tenant, &ids).await?;
         // After the lock, for which a roll to a new day may have been waited: no vector goes back a day.
         let now = self.view.time.now();
+        let newer = self.view.newer(tx).await?;
+        let view = newer.as_ref().unwrap_or(self.view);
         let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
         self.refuse_unknown(&known, answers);
         self.keep_new(tx, answers).await?;
 
         let touched: HashSet<&str> = self.events.iter().map(|(_, event)| event.row.customer_id.as_str()).collect();
         customers.retain(|customer| touched.contains(customer.customer_id.as_str()));
-        let mut subjects = vector::subjects(tx, self.view, self.view.time.day(now).0, customers).await?;
-        self.add_to_windows(tx, &mut subjects).await?;
+        let mut subjects = vector::subjects(tx, view, view.time.day(now).0, customers).await?;
+        self.add_to_windows(tx, view, &mut subjects).await?;
         let outcomes = self.outcomes(&subjects);
         let traces = self.traces(&subjects);
-        let mut revised = vector::compute_all(tx, catalogue, self.view, now, subjects).await?;
+        let mut revised = vector::compute_all(tx, view, now, subjects).await?;
         for (revised, trace) in revised.iter_mut().zip(traces) {
             revised.traceparent = trace;
         }
@@ -188,7 +189,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Adds the events to the packed rows of their days and to their customers' accumulators.
-    async fn add_to_windows(&self, tx: &Tx, subjects: &mut [Subject]) -> Result<()> {
+    async fn add_to_windows(&self, tx: &Tx, view: &View, subjects: &mut [Subject]) -> Result<()> {
         let touched: HashSet<(String, i32)> =
             self.events.iter().map(|(_, event)| (event.row.customer_id.clone(), event.day)).collect();
         let places = places(subjects);
@@ -200,28 +201,17 @@ impl<'a> Batch<'a> {
         }
         let mut packed = packed_days(tx, &self.view.tenant, days.into_iter().collect()).await?;
         for (_, event) in &self.events {
-            let (customer_id, amount) = (&event.row.customer_id, event.row.amount_minor);
+            let customer_id = &event.row.customer_id;
+            let occurrence = view.occurrence(event.event_type, &event.row)?;
             if let Some(place) = places.get(customer_id) {
                 let Subject { root, state, .. } = &mut subjects[*place];
                 let row = day_of(root, event.day, &mut packed);
-                state.add(&self.view.plan, event.day, event.event_type, amount, &row);
+                state.add(&view.plan, event.day, &occurrence, &row);
             }
-            packed.entry((customer_id.clone(), event.day)).or_default().add(event.event_type, amount);
+            packed.entry((customer_id.clone(), event.day)).or_default().add(&occurrence);
         }
-        let mut rows: Vec<event_day::Model> = packed
-            .into_iter()
-            .filter(|(key, _)| touched.contains(key))
-            .map(|((customer_id, day), packed)| event_day::Model {
-                tenant: self.view.tenant.clone(),
-                customer_id,
-                day,
-                format: envelope::PLAIN,
-                key_id: String::new(),
-                packed: envelope::seal(&packed),
-            })
-            .collect();
-        rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
-        upsert(tx, rows).await
+        packed.retain(|key, _| touched.contains(key));
+        write_days(tx, &self.view.tenant, packed).await
     }
 
     /// The feed rows of those events that reviews may measure.
@@ -351,8 +341,27 @@ fn values(row: &event::Model) -> [Expr; 10] {
     ]
 }
 
+/// Writes packed rows.
+pub(super) async fn write_days(tx: &Tx, tenant: &str, packed: HashMap<(String, i32), Day>) -> Result<()> {
+    let row = |((customer_id, day), packed): ((String, i32), Day)| event_day::Model {
+        tenant: tenant.to_owned(),
+        customer_id,
+        day,
+        format: envelope::PLAIN,
+        key_id: String::new(),
+        packed: envelope::seal(&packed),
+    };
+    let mut rows: Vec<event_day::Model> = packed.into_iter().map(row).collect();
+    rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
+    upsert(tx, rows).await
+}
+
 /// Reads the packed rows of these customers' days, as far as there are any.
-async fn packed_days(tx: &Tx, tenant: &str, mut days: Vec<(&str, i32)>) -> Result<HashMap<(String, i32), Day>> {
+pub(super) async fn packed_days(
+    tx: &Tx,
+    tenant: &str,
+    mut days: Vec<(&str, i32)>,
+) -> Result<HashMap<(String, i32), Day>> {
     days.sort_unstable();
     let mut found = HashMap::with_capacity(days.len());
     for days in chunks(days, MAX_BINDS / 2) {

@@ -156,7 +156,7 @@ impl Store {
         let mut rows: Vec<feed::Row> = moved.iter().filter_map(merged).collect();
         let roots: Vec<_> = now.values().filter(|row| row.root_id == row.customer_id).cloned().collect();
         rows.extend(consent::standings(tx, &view.tenant, &roots).await?);
-        let revised = vector::rebuild(tx, &self.catalogue, view, roots).await?;
+        let revised = vector::rebuild(tx, view, roots).await?;
         vector::publish(tx, revised, rows).await
     }
 }

@@ -12,6 +12,7 @@ mod m20260101_000007_create_event;
 mod m20260101_000008_create_event_day;
 mod m20260101_000009_create_vector;
 mod m20260101_000010_create_tag;
+mod m20260101_000011_create_feature;
 mod m20260101_000020_create_relation;
 mod m20260101_000041_create_merge_edge;
 mod m20260101_000042_create_merge_proposal;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000008_create_event_day::Migration),
             Box::new(m20260101_000009_create_vector::Migration),
             Box::new(m20260101_000010_create_tag::Migration),
+            Box::new(m20260101_000011_create_feature::Migration),
             Box::new(m20260101_000020_create_relation::Migration),
             Box::new(m20260101_000041_create_merge_edge::Migration),
             Box::new(m20260101_000042_create_merge_proposal::Migration),

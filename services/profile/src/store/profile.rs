@@ -38,7 +38,7 @@ impl Store {
             customer: Some(convert::customer::message(&root.customer)?),
             merged: root.others.iter().map(convert::customer::message).collect::<Result<_>>()?,
             as_of_time: vector.as_of_time,
-            features: self.named(vector),
+            features: named(view, vector),
             tags: tags.into_iter().map(convert::tag::message).collect(),
             holdings,
             identities,
@@ -46,14 +46,14 @@ impl Store {
             position,
         })
     }
+}
 
-    /// A vector's values by their features' names. One whose feature is gone is left out.
-    fn named(&self, vector: pb::Vector) -> Vec<pb::NamedValue> {
-        let features = &self.catalogue.features;
-        let name = |(number, value): (u32, Value)| {
-            let place = features.binary_search_by_key(&number, |feature| feature.number).ok()?;
-            Some(pb::NamedValue { name: features[place].name.clone(), value: Some(value) })
-        };
-        vector.features.into_iter().zip(vector.values).filter_map(name).collect()
-    }
+/// A vector's values by their features' names. One whose feature is gone is left out.
+fn named(view: &View, vector: pb::Vector) -> Vec<pb::NamedValue> {
+    let features = &view.catalogue.features;
+    let name = |(number, value): (u32, Value)| {
+        let place = features.binary_search_by_key(&number, |feature| feature.number).ok()?;
+        Some(pb::NamedValue { name: features[place].name.clone(), value: Some(value) })
+    };
+    vector.features.into_iter().zip(vector.values).filter_map(name).collect()
 }

@@ -1,6 +1,6 @@
 //! The daily roll: when a tenant's business day changes, the vectors of those customers follow whose windows lose or
-//! gain a day that has something in it, whose holdings open or close, or whose tags end. It also follows a new
-//! catalogue. What it did is noted at the end, so a roll that was cut short is done again, and does no harm twice.
+//! gain a day that has something in it, whose holdings open or close, or whose tags end. What it did is noted at the end,
+//! so a roll that was cut short is done again, and does no harm twice.
 
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveM
 
 use super::{
     CHUNK, Store, customer,
-    entity::{customer as customer_entity, event_day, holding, tag, tenant as tenant_entity},
+    entity::{event_day, holding, tag, tenant as tenant_entity},
     tenant::{self, View},
     vector,
 };
@@ -47,13 +47,8 @@ impl Store {
         let now = view.time.now();
         let (day, time) = (view.time.day(now).0, clock::micros(now));
         let affected = self.affected(&view, day, time).await?;
-        let new_catalogue = view.row.catalogue != self.catalogue.version;
-        if affected.is_empty() && day == view.row.rolled_day && !new_catalogue {
+        if affected.is_empty() && day == view.row.rolled_day {
             return Ok(0);
-        }
-        if new_catalogue {
-            // First: whoever reads a vector must know the numbers of its features.
-            self.publish_catalogue(tenant).await?;
         }
         let mut published = 0;
         let affected: Vec<String> = affected.into_iter().collect();
@@ -67,21 +62,12 @@ impl Store {
     async fn roll_customers(&self, view: &View, ids: &[String]) -> Result<usize> {
         let tx = self.db.begin().await?;
         let customers = customer::lock(&tx, &view.tenant, ids).await?;
-        let mut revised = vector::revise(&tx, &self.catalogue, view, customers).await?;
-        // What was written under the new catalogue already may have been read under the old one.
-        let new_catalogue = view.row.catalogue != self.catalogue.version;
-        revised.retain(|revised| revised.changed || new_catalogue);
+        let mut revised = vector::revise(&tx, view, customers).await?;
+        revised.retain(|revised| revised.changed);
         let published = revised.len();
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await?;
         Ok(published)
-    }
-
-    async fn publish_catalogue(&self, tenant: &str) -> Result<()> {
-        let tx = self.db.begin().await?;
-        let row = tenant::lock(&tx, tenant).await?;
-        tenant::publish(&tx, &row, Some(&self.catalogue)).await?;
-        tx.commit().await
     }
 
     async fn note(&self, tenant: &str, day: i32, time: i64) -> Result<()> {
@@ -90,7 +76,6 @@ impl Store {
         let mut change = row.into_active_model();
         change.rolled_day = Set(day);
         change.rolled_time = Set(time);
-        change.catalogue = Set(self.catalogue.version);
         tenant_entity::Entity::update(change).exec(&*tx).await?;
         tx.commit().await
     }
@@ -98,11 +83,6 @@ impl Store {
     /// The customers whose vectors may change between what was rolled last and now, whichever of the two is later.
     async fn affected(&self, view: &View, day: i32, time: i64) -> Result<BTreeSet<String>> {
         let db = self.db.read();
-        if view.row.catalogue != self.catalogue.version {
-            let all = customer_entity::Entity::find().filter(customer_entity::Column::Tenant.eq(&view.tenant));
-            let ids = all.select_only().column(customer_entity::Column::CustomerId);
-            return Ok(ids.into_tuple::<String>().all(db).await?.into_iter().collect());
-        }
         let mut found = BTreeSet::new();
         let times = between(view.row.rolled_time, time);
         let tags = tag::Entity::find().filter(tag::Column::Tenant.eq(&view.tenant));
@@ -115,7 +95,7 @@ impl Store {
             let moved = Condition::any().add(opened).add(within(holding::Column::CloseDay, &days));
             let holdings = holdings.filter(moved).select_only().column(holding::Column::CustomerId);
             found.extend(holdings.into_tuple::<String>().all(db).await?);
-            for range in self.edges(days) {
+            for range in edges(view, days) {
                 let rows = event_day::Entity::find().filter(event_day::Column::Tenant.eq(&view.tenant));
                 let rows = rows.filter(within(event_day::Column::Day, &range)).select_only();
                 let rows = rows.column(event_day::Column::CustomerId).distinct();
@@ -124,15 +104,13 @@ impl Store {
         }
         Ok(found)
     }
+}
 
-    /// The days that enter or leave some window when today moves over these days. Each range is asked for by itself:
-    /// SQLite would not take the index for any of several.
-    fn edges(&self, days: RangeInclusive<i64>) -> Vec<RangeInclusive<i64>> {
-        let windows = self.catalogue.groups.iter().map(|group| i64::from(group.window_days));
-        // Today itself enters every window, and leaves one as long as it, that many days later.
-        let shifts: BTreeSet<i64> = windows.chain([0]).collect();
-        shifts.into_iter().map(|shift| (days.start() - shift)..=(days.end() - shift)).collect()
-    }
+/// The days that enter or leave some window when today moves over these days. Each range is asked for by itself: SQLite
+/// would not take the index for any of several.
+fn edges(view: &View, days: RangeInclusive<i64>) -> Vec<RangeInclusive<i64>> {
+    let shifts = view.plan.shifts.iter().copied().map(i64::from);
+    shifts.map(|shift| (days.start() - shift)..=(days.end() - shift)).collect()
 }
 
 /// What lies after the earlier and up to the later of two.

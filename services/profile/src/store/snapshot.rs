@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use super::{
     CHUNK, Store, after as after_row, consent,
     entity::{customer, event, event_type, merge_edge, tenant, vector},
-    root,
+    feature, root,
 };
 use crate::convert::{self, envelope};
 
@@ -52,30 +52,41 @@ impl Store {
     fn tenants(&self, settings: bool, catalogues: bool) -> Items {
         let store = self.clone();
         let rows = async move {
-            let rows = tenant::Entity::find().order_by_asc(tenant::Column::Tenant).all(store.db.read()).await;
-            let items = rows.map(|rows| {
-                rows.iter().flat_map(|row| store.tenant_items(row, settings, catalogues)).collect::<Vec<_>>()
-            });
-            let items: Vec<Result<WatchProfilesResponse>> = match items {
+            let items: Vec<Result<WatchProfilesResponse>> = match store.all_tenants(settings, catalogues).await {
                 Ok(items) => items.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error.into())],
+                Err(error) => vec![Err(error)],
             };
             stream::iter(items)
         };
         stream::once(rows).flatten().boxed()
     }
 
-    fn tenant_items(&self, row: &tenant::Model, settings: bool, catalogue: bool) -> Vec<WatchProfilesResponse> {
+    async fn all_tenants(&self, settings: bool, catalogues: bool) -> Result<Vec<WatchProfilesResponse>> {
+        let mut items = Vec::new();
+        for row in tenant::Entity::find().order_by_asc(tenant::Column::Tenant).all(self.db.read()).await? {
+            items.extend(self.tenant_items(&row, settings, catalogues).await?);
+        }
+        Ok(items)
+    }
+
+    async fn tenant_items(
+        &self,
+        row: &tenant::Model,
+        settings: bool,
+        catalogue: bool,
+    ) -> Result<Vec<WatchProfilesResponse>> {
         let settings = settings.then(|| Change::Tenant(convert::tenant::message(row)));
-        let features = || pb::Catalogue { features: self.catalogue.features.clone() };
-        let catalogue = catalogue.then(|| Change::Catalogue(features()));
+        let catalogue = match catalogue {
+            true => Some(Change::Catalogue(feature::message(self.db.read(), &row.tenant).await?)),
+            false => None,
+        };
         let header = || Header {
             tenant_id: row.tenant.clone(),
             owner_path: "/".to_owned(),
             write_time: Some(clock::timestamp(clock::system_now())),
             ..Default::default()
         };
-        settings.into_iter().chain(catalogue).map(|change| convert::feed::item(header(), Some(change))).collect()
+        Ok(settings.into_iter().chain(catalogue).map(|change| convert::feed::item(header(), Some(change))).collect())
     }
 
     async fn standing_page(self, after: Key) -> Result<PageOf> {

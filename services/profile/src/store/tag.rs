@@ -17,7 +17,7 @@ impl Store {
         let customer = customer::lock_one(&tx, &row.tenant, &row.customer_id).await?;
         let row = tag::Model { create_time: clock::micros(clock::system_now()), ..row };
         upsert(&tx, vec![row]).await?;
-        let revised = vector::revise(&tx, &self.catalogue, view, vec![customer]).await?;
+        let revised = vector::revise(&tx, view, vec![customer]).await?;
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await
     }
@@ -31,7 +31,7 @@ impl Store {
         if delete.exec(&*tx).await?.rows_affected == 0 {
             return Err(Error::NotFound { what: "tag", field: "name" });
         }
-        let revised = vector::revise(&tx, &self.catalogue, view, vec![customer]).await?;
+        let revised = vector::revise(&tx, view, vec![customer]).await?;
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await
     }

@@ -18,11 +18,16 @@ use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
 use sha2::Sha256;
 
-use super::{Store, entity::tenant, event_type};
+use super::{
+    Store,
+    entity::{event, tenant},
+    event_type, feature,
+};
 use crate::{
-    convert,
+    convert::{self, envelope},
     event::Shape,
-    feature::{Catalogue, Plan},
+    feature::{Catalogue, Plan, template},
+    window::Occurrence,
 };
 
 /// How old a view may be before it is read again: another replica may have changed the tenant.
@@ -39,6 +44,8 @@ pub struct View {
     pub time: TenantTime,
     /// Its registered event types by name.
     pub types: HashMap<String, EventType>,
+    /// Its feature catalogue.
+    pub catalogue: Arc<Catalogue>,
     /// The catalogue as it applies to these types.
     pub plan: Plan,
     /// When it was read.
@@ -57,6 +64,33 @@ pub struct EventType {
 }
 
 impl View {
+    /// The view as it stands now, if the catalogue or the types have changed since this one was read. Whoever writes
+    /// vectors or packed rows asks after the customers are locked, so that none is written under an older catalogue.
+    pub async fn newer(&self, tx: &Tx) -> Result<Option<View>> {
+        let version = tenant::Entity::find_by_id(self.tenant.clone()).select_only().column(tenant::Column::Catalogue);
+        let version: Option<i64> = version.into_tuple().one(&**tx).await?;
+        if version == Some(self.row.catalogue) {
+            return Ok(None);
+        }
+        read_view(&**tx, &self.tenant, Some(self)).await.map(Some)
+    }
+
+    /// What an event adds to its day. Its attributes are read only if something depends on them.
+    pub fn occurrence(&self, event_type: u32, row: &event::Model) -> Result<Occurrence> {
+        let attributes = match self.plan.reads_attributes(event_type) {
+            true => envelope::open::<pb::Event>(row.format, &row.payload)?.attributes,
+            false => HashMap::new(),
+        };
+        let event = pb::Event {
+            source: row.source.clone(),
+            r#type: row.event_type.clone(),
+            amount_minor: row.amount_minor,
+            attributes,
+            ..Default::default()
+        };
+        Ok(self.plan.occurrence(event_type, &event, &self.row.secret))
+    }
+
     /// The keyed hash under which a personal value of some kind is found. The key is the tenant's own, so equal values
     /// of two tenants do not meet, and without the store nobody can try values out.
     pub fn hash(&self, kind: &str, value: &str) -> String {
@@ -72,20 +106,18 @@ impl View {
 #[derive(Debug)]
 pub struct Tenants {
     db: Database,
-    catalogue: Arc<Catalogue>,
     views: RwLock<HashMap<String, Arc<View>>>,
 }
 
 impl Tenants {
     /// Begins with none in memory.
-    pub fn new(db: Database, catalogue: Arc<Catalogue>) -> Self {
-        Self { db, catalogue, views: RwLock::default() }
+    pub fn new(db: Database) -> Self {
+        Self { db, views: RwLock::default() }
     }
 
     /// The tenant's view, a second old at most. Errors: NotFound.
     pub async fn view(&self, tenant: &str) -> Result<Arc<View>> {
-        let known = self.views.read().unwrap_or_else(|broken| broken.into_inner()).get(tenant).cloned();
-        match known {
+        match self.known(tenant) {
             Some(view) if view.read_at.elapsed() < FRESH => Ok(view),
             _ => self.renew(tenant).await,
         }
@@ -93,10 +125,14 @@ impl Tenants {
 
     /// The tenant's view as it stands now. Errors: NotFound.
     pub async fn renew(&self, tenant: &str) -> Result<Arc<View>> {
-        let view = Arc::new(read_view(self.db.read(), &self.catalogue, tenant).await?);
+        let view = Arc::new(read_view(self.db.read(), tenant, self.known(tenant).as_deref()).await?);
         let mut views = self.views.write().unwrap_or_else(|broken| broken.into_inner());
         views.insert(tenant.to_owned(), view.clone());
         Ok(view)
+    }
+
+    fn known(&self, tenant: &str) -> Option<Arc<View>> {
+        self.views.read().unwrap_or_else(|broken| broken.into_inner()).get(tenant).cloned()
     }
 }
 
@@ -124,12 +160,14 @@ impl Store {
             secret: uuid::Uuid::new_v4().into_bytes().into_iter().chain(uuid::Uuid::new_v4().into_bytes()).collect(),
             rolled_day: convert::tenant::time(&row)?.today().0,
             rolled_time: clock::micros(now),
-            catalogue: self.catalogue.version,
+            catalogue: 1,
             create_time: clock::micros(clock::system_now()),
             ..row
         };
         tenant::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await?;
-        publish(&tx, &row, Some(&self.catalogue)).await?;
+        feature::begin(&tx, &row.tenant, template::base()).await?;
+        publish(&tx, &row).await?;
+        feature::publish(&tx, &row.tenant).await?;
         tx.commit().await?;
         self.tenants.renew(&row.tenant).await?;
         Ok(row)
@@ -158,7 +196,7 @@ impl Store {
         change.merge_by_id_number = Set(row.merge_by_id_number);
         change.revision = Set(row.revision);
         tenant::Entity::update(change).exec(&*tx).await?;
-        publish(&tx, &row, None).await?;
+        publish(&tx, &row).await?;
         tx.commit().await?;
         self.tenants.renew(tenant).await?;
         self.roll.notify_one();
@@ -178,23 +216,25 @@ pub async fn lock(tx: &Tx, tenant: &str) -> Result<tenant::Model> {
     row.ok_or(Error::NotFound { what: "tenant", field: "huan-tenant" })
 }
 
-/// Publishes a tenant's settings, and its catalogue if that is new.
-pub async fn publish(tx: &Tx, row: &tenant::Model, catalogue: Option<&Catalogue>) -> Result<()> {
+/// Publishes a tenant's settings.
+async fn publish(tx: &Tx, row: &tenant::Model) -> Result<()> {
     let settings = Change::Tenant(convert::tenant::message(row));
-    let features = catalogue.map(|catalogue| pb::Catalogue { features: catalogue.features.clone() });
-    let changes = [Some(settings), features.map(Change::Catalogue)].into_iter().flatten();
-    let rows = changes.map(|change| convert::feed::tenant_row(&row.tenant, change)).collect();
-    feed::publish(tx, rows).await.map(|_| ())
+    feed::publish(tx, vec![convert::feed::tenant_row(&row.tenant, settings)]).await.map(|_| ())
 }
 
 async fn find(db: &impl ConnectionTrait, tenant: &str) -> Result<Option<tenant::Model>> {
     Ok(tenant::Entity::find_by_id(tenant.to_owned()).one(db).await?)
 }
 
-async fn read_view(db: &impl ConnectionTrait, catalogue: &Catalogue, tenant: &str) -> Result<View> {
+/// Reads a view. A catalogue of the same version is taken over from the view before: its filters are parsed once.
+async fn read_view(db: &impl ConnectionTrait, tenant: &str, before: Option<&View>) -> Result<View> {
     let read_at = Instant::now();
     let row = find(db, tenant).await?.ok_or(Error::NotFound { what: "tenant", field: "huan-tenant" })?;
     let types = event_type::all(db, tenant).await?;
+    let catalogue = match before.filter(|before| before.row.catalogue == row.catalogue) {
+        Some(before) => before.catalogue.clone(),
+        None => Arc::new(feature::catalogue(db, tenant, row.catalogue).await?),
+    };
     let numbers = types.iter().map(|row| (row.name.clone(), row.number as u32)).collect();
     let types = types.into_iter().map(|row| {
         let shape = Shape::of(convert::event_type::definition(&row)?);
@@ -207,6 +247,7 @@ async fn read_view(db: &impl ConnectionTrait, catalogue: &Catalogue, tenant: &st
         row,
         types,
         plan: catalogue.plan(&numbers),
+        catalogue,
         read_at,
     })
 }

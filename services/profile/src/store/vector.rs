@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     convert::{self, envelope},
-    feature::Catalogue,
     vector::{Inputs, OpenHolding, same, vector as compute},
     window::{self, Day, State},
 };
@@ -75,41 +74,29 @@ pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer:
 }
 
 /// Computes the vectors of the profiles that locked customers are part of anew.
-pub async fn revise(
-    tx: &Tx,
-    catalogue: &Catalogue,
-    view: &View,
-    customers: Vec<customer::Model>,
-) -> Result<Vec<Revised>> {
+pub async fn revise(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Result<Vec<Revised>> {
+    let newer = view.newer(tx).await?;
+    let view = newer.as_ref().unwrap_or(view);
     let now = view.time.now();
     let subjects = subjects(tx, view, view.time.day(now).0, customers).await?;
-    compute_all(tx, catalogue, view, now, subjects).await
+    compute_all(tx, view, now, subjects).await
 }
 
 /// Computes the vectors of locked profiles anew whose members have changed: nothing of what was accumulated holds.
-pub async fn rebuild(
-    tx: &Tx,
-    catalogue: &Catalogue,
-    view: &View,
-    customers: Vec<customer::Model>,
-) -> Result<Vec<Revised>> {
+pub async fn rebuild(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Result<Vec<Revised>> {
+    let newer = view.newer(tx).await?;
+    let view = newer.as_ref().unwrap_or(view);
     let now = view.time.now();
     let today = view.time.day(now).0;
     let roots = root::lock(tx, &view.tenant, customers).await?;
     let mut subjects: Vec<Subject> =
         roots.into_iter().map(|root| Subject { root, state: State::default(), written: None }).collect();
     roll(tx, view, today, &mut subjects).await?;
-    compute_all(tx, catalogue, view, now, subjects).await
+    compute_all(tx, view, now, subjects).await
 }
 
 /// Computes the vectors of subjects.
-pub async fn compute_all(
-    tx: &Tx,
-    catalogue: &Catalogue,
-    view: &View,
-    now: DateTime<Utc>,
-    subjects: Vec<Subject>,
-) -> Result<Vec<Revised>> {
+pub async fn compute_all(tx: &Tx, view: &View, now: DateTime<Utc>, subjects: Vec<Subject>) -> Result<Vec<Revised>> {
     let ids: Vec<&str> = subjects.iter().flat_map(|subject| subject.root.ids()).collect();
     let mut holdings = holding::open(tx, &view.tenant, &ids, view.time.day(now).0).await?;
     let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
@@ -121,7 +108,8 @@ pub async fn compute_all(
         tags.sort_unstable();
         tags.dedup();
         let customer = root.customer;
-        let vector = compute(catalogue, Inputs { customer: &message, holdings: &holdings, state: &state, tags, now });
+        let vector =
+            compute(&view.catalogue, Inputs { customer: &message, holdings: &holdings, state: &state, tags, now });
         let changed = written.is_none_or(|written| !same(&written, &vector));
         revised.push(Revised { customer, vector, changed, state, traceparent: None });
     }

@@ -7,6 +7,7 @@ mod company;
 mod consent;
 mod customer;
 mod event;
+mod feature;
 mod holding;
 mod identity;
 mod merge;

@@ -1,6 +1,6 @@
 //! Ingest and the roll: what was added bit by bit equals what is computed from the events alone, on both databases.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use huan_chassis::{
     Error,
@@ -9,7 +9,6 @@ use huan_chassis::{
 };
 use huan_profile::{
     convert,
-    feature::{CATALOGUE, Catalogue},
     store::{
         Store,
         entity::{event_day, vector},
@@ -19,21 +18,21 @@ use huan_profile::{
 use huan_proto::{profile::v1 as pb, types::v1::value::Kind as Value};
 use sea_orm::{EntityTrait, sea_query::Expr};
 
-const TYPES: [&str; 4] = ["salary", "card_payment", "app_login", "purchase"];
-const DAY: i64 = 86_400;
-const NOON: i64 = 1_718_424_000;
+pub const TYPES: [&str; 4] = ["salary", "card_payment", "app_login", "purchase"];
+pub const DAY: i64 = 86_400;
+pub const NOON: i64 = 1_718_424_000;
 
 /// A small linear congruential generator (Knuth, MMIX).
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
 
-fn at(seconds: i64) -> prost_types::Timestamp {
+pub fn at(seconds: i64) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds, nanos: 0 }
 }
 
@@ -42,7 +41,7 @@ fn fixed(seconds: i64) -> pb::BusinessClock {
 }
 
 pub async fn open(db: Database) -> Store {
-    let store = Store::new(db, Arc::new(Catalogue::parse(CATALOGUE).unwrap()));
+    let store = Store::new(db);
     let tenant = Some(pb::Tenant { display_name: "Bank".into(), clock: Some(fixed(NOON)), ..Default::default() });
     let create = pb::CreateTenantRequest { request_id: "r".into(), tenant };
     store.create_tenant(convert::tenant::create(create, "bank").unwrap()).await.unwrap();
@@ -54,7 +53,7 @@ pub async fn open(db: Database) -> Store {
     store
 }
 
-async fn import(store: &Store, count: u64) {
+pub async fn import(store: &Store, count: u64) {
     let customer = |n| pb::Customer {
         customer_id: format!("C-{n}"),
         r#type: pb::CustomerType::Retail.into(),
@@ -66,7 +65,7 @@ async fn import(store: &Store, count: u64) {
     store.import_customers(&view, rows, 1).await.unwrap();
 }
 
-async fn ingest(store: &Store, events: Vec<pb::Event>) -> (i32, i32) {
+pub async fn ingest(store: &Store, events: Vec<pb::Event>) -> (i32, i32) {
     let view = store.view("bank").await.unwrap();
     let (rows, faults) = convert::event::batch(events, &view);
     assert!(faults.is_empty(), "{faults:?}");
@@ -74,14 +73,14 @@ async fn ingest(store: &Store, events: Vec<pb::Event>) -> (i32, i32) {
     (taken.accepted, taken.duplicates)
 }
 
-async fn set_clock(store: &Store, seconds: i64) {
+pub async fn set_clock(store: &Store, seconds: i64) {
     let revision = store.fresh_view("bank").await.unwrap().row.revision;
     let request = pb::UpdateTenantRequest { revision, clock: Some(fixed(seconds)), ..Default::default() };
     let (revision, clock) = convert::tenant::update(&request).unwrap();
     store.update_tenant("bank", revision, clock, None).await.unwrap();
 }
 
-async fn numbers(store: &Store, customer_id: &str) -> HashMap<String, f64> {
+pub async fn numbers(store: &Store, customer_id: &str) -> HashMap<String, f64> {
     let view = store.view("bank").await.unwrap();
     let profile = store.get_profile(&view, customer_id).await.unwrap();
     let number = |feature: pb::NamedValue| match feature.value?.kind? {
@@ -91,7 +90,7 @@ async fn numbers(store: &Store, customer_id: &str) -> HashMap<String, f64> {
     profile.features.into_iter().filter_map(number).collect()
 }
 
-fn draw_event(draw: &mut Draw, n: usize, noon: i64, customers: u64) -> pb::Event {
+pub fn draw_event(draw: &mut Draw, n: usize, noon: i64, customers: u64) -> pb::Event {
     let back = if draw.below(5) == 0 { 800 } else { 100 };
     pb::Event {
         source: "core".into(),
@@ -179,7 +178,7 @@ async fn a_roll_publishes_only_what_changes_and_once() {
 async fn replicas_take_in_one_event_once_whomever_each_says_it_is_of() {
     test::each(Migrator, async |db| {
         let one = open(db.clone()).await;
-        let other = Store::new(db, Arc::new(Catalogue::parse(CATALOGUE).unwrap()));
+        let other = Store::new(db);
         import(&one, 2).await;
         for round in 0..10 {
             let of = |customer_id: &str| -> Vec<pb::Event> {

@@ -1,17 +1,14 @@
 //! Relations on both databases: a batch at its largest, and walks that keep to their limits.
 
-use std::sync::Arc;
-
 use huan_chassis::{Identity, clock, page::Page, store::test, token::Claims, token::Keys};
 use huan_profile::{
     convert,
-    feature::{CATALOGUE, Catalogue},
     store::{Store, migration::Migrator},
 };
 use huan_proto::profile::v1 as pb;
 
 async fn open(db: huan_chassis::store::Store) -> Store {
-    let store = Store::new(db, Arc::new(Catalogue::parse(CATALOGUE).unwrap()));
+    let store = Store::new(db);
     let tenant = Some(pb::Tenant { display_name: "Bank".into(), ..Default::default() });
     let create = pb::CreateTenantRequest { request_id: "r".into(), tenant };
     store.create_tenant(convert::tenant::create(create, "bank").unwrap()).await.unwrap();

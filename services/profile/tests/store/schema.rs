@@ -59,6 +59,7 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, event::Entity).await;
         check(&db, event_day::Entity).await;
         check(&db, event_type::Entity).await;
+        check(&db, feature::Entity).await;
         check(&db, holding::Entity).await;
         check(&db, identity::Entity).await;
         check(&db, relation::Entity).await;

@@ -27,7 +27,7 @@ pub struct Model {
     pub rolled_day: i32,
     /// Business time in microseconds up to which expired tags have left the vectors.
     pub rolled_time: i64,
-    /// The fingerprint of the catalogue for which every vector stands.
+    /// Grows by one with every change of the feature catalogue or of the event types.
     pub catalogue: i64,
     /// Whether customers with the same identity document are merged by themselves.
     pub merge_by_id_number: bool,
