@@ -2,6 +2,8 @@
 //! the data sets share: the tenant, the report and the rule that consent is never invented.
 
 mod berka;
+mod cdnow;
+mod feature;
 mod hillstrom;
 mod report;
 mod table;
@@ -54,6 +56,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum DataSet {
     Berka,
+    Cdnow,
     Hillstrom,
 }
 
@@ -74,6 +77,7 @@ pub async fn run(options: Options) -> Result<()> {
     let door = door(&options, tenant)?;
     let report = match options.data_set {
         DataSet::Berka => berka(&options.folder, choice, &door).await?,
+        DataSet::Cdnow => cdnow(&options.folder, choice, &door).await?,
         DataSet::Hillstrom => hillstrom(&options.folder, choice, &door).await?,
     };
     report.print(tenant);
@@ -91,6 +95,14 @@ pub async fn run(options: Options) -> Result<()> {
 /// completes it.
 pub async fn berka(folder: &Path, choice: Choice, door: &Door) -> Result<Report> {
     berka::import(folder, choice, door).await
+}
+
+/// Imports the CDNOW sample: customers and their purchases, with the features of the published summary.
+///
+/// # Errors
+/// As of [`berka`].
+pub async fn cdnow(folder: &Path, choice: Choice, door: &Door) -> Result<Report> {
+    cdnow::import(folder, choice, door).await
 }
 
 /// Imports the Hillstrom data set: customers, their assignment to three arms, visits and purchases.
@@ -118,6 +130,7 @@ impl DataSet {
     fn name(self) -> &'static str {
         match self {
             DataSet::Berka => "berka",
+            DataSet::Cdnow => "cdnow",
             DataSet::Hillstrom => "hillstrom",
         }
     }

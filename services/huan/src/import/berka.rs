@@ -18,7 +18,7 @@ use huan_proto::profile::v1 as pb;
 
 use super::report::{Faults, Ledger, Report, Sourced, items};
 use super::tenant::{Setting, ensure_tenant};
-use super::{Choice, assumed_consents, register};
+use super::{Choice, assumed_consents, feature, register};
 use crate::failure::Result;
 use crate::load::{self, Door};
 
@@ -49,6 +49,7 @@ pub(super) async fn import(folder: &Path, choice: Choice, door: &Door) -> Result
     let mut ledger = Ledger::new(started, faults);
     ensure_tenant(door, &setting()).await?;
     register(door, crate::bank::event_types()).await?;
+    feature::apply(door, "retail").await?;
     ledger.enter("customers", &data.customers, load::customers(door, items(&data.customers), KEY_SEED).await?);
     for (kind, holdings) in &data.holdings {
         ledger.enter(kind, holdings, load::holdings(door, items(holdings)).await?);
@@ -58,6 +59,7 @@ pub(super) async fn import(folder: &Path, choice: Choice, door: &Door) -> Result
         let consents = assumed_consents(&data.customers, setting().now);
         ledger.enter("consents", &consents, load::consents(door, items(&consents)).await?);
     }
+    feature::wait(door).await?;
     let notes = notes(&data);
     Ok(ledger.close(notes))
 }

@@ -117,7 +117,8 @@ pub(super) fn short_day(text: &str) -> Option<Day> {
     format!("19{}-{}-{}", &text[..2], &text[2..4], &text[4..]).parse().ok()
 }
 
-fn hundredths(text: &str) -> Option<i64> {
+/// Reads an amount with at most two decimals, in hundredths.
+pub(super) fn hundredths(text: &str) -> Option<i64> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -129,7 +130,8 @@ fn hundredths(text: &str) -> Option<i64> {
     Some(sign * whole.checked_mul(100)?.checked_add(part)?)
 }
 
-fn open(folder: &Path, name: &str) -> Result<Box<dyn BufRead>> {
+/// Opens a file, plain or compressed.
+pub(super) fn open(folder: &Path, name: &str) -> Result<Box<dyn BufRead>> {
     let plain = folder.join(name);
     if plain.is_file() {
         return Ok(Box::new(BufReader::new(file(&plain)?)));
