@@ -22,10 +22,20 @@ pub struct Config {
     pub telemetry: config::Telemetry,
     /// The feed of changes.
     pub feed: config::Feed,
+    /// What customers allow.
+    pub consent: Consent,
     /// The daily roll of windows.
     pub roll: Roll,
     /// Snapshots as Parquet files.
     pub snapshot: Snapshot,
+}
+
+/// What customers allow.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// Answers to text messages by which people refuse marketing on that channel.
+    pub opt_out_words: Vec<String>,
 }
 
 /// The daily roll of windows.

@@ -11,10 +11,12 @@ pub mod feed;
 pub mod holding;
 pub mod identity;
 pub mod industry;
+pub mod kyc;
 pub mod relation;
 pub mod merge;
 pub mod snapshot;
 pub mod tag;
+pub mod tag_definition;
 pub mod tenant;
 
 use std::collections::HashMap;

@@ -5,11 +5,14 @@
 pub mod company;
 pub mod bucket;
 pub mod config;
+pub mod consent;
 pub mod convert;
 pub mod event;
 pub mod feature;
 pub mod filter;
 pub mod industry;
+pub mod kyc;
+pub mod opt_out;
 pub mod relation;
 pub mod merge;
 pub mod normal;
@@ -58,7 +61,7 @@ pub async fn serve(
     tokio::spawn(store.clone().export_for_ever(bucket.clone(), Duration::from_millis(config.snapshot.every_millis)));
     let parts = Parts {
         service: NAME,
-        routes: Rpc::new(store.clone(), config.feed, bucket).routes(),
+        routes: Rpc::new(store.clone(), config.feed, config.consent, bucket).routes(),
         keys,
         owners: Arc::new(CustomerOwners(store)),
         names: rpc::NAMES,

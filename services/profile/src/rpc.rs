@@ -9,6 +9,7 @@ mod holding;
 mod identity;
 mod industry;
 mod merge;
+mod kyc;
 mod profile;
 mod relation;
 mod snapshot;
@@ -22,10 +23,10 @@ use huan_proto::profile::v1::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
     event_service_server::EventServiceServer, feature_service_server::FeatureServiceServer,
     holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
-    industry_service_server::IndustryServiceServer, merge_service_server::MergeServiceServer,
-    profile_service_server::ProfileServiceServer, relation_service_server::RelationServiceServer,
-    snapshot_service_server::SnapshotServiceServer, tag_service_server::TagServiceServer,
-    tenant_service_server::TenantServiceServer,
+    industry_service_server::IndustryServiceServer, kyc_service_server::KycServiceServer,
+    merge_service_server::MergeServiceServer, profile_service_server::ProfileServiceServer,
+    relation_service_server::RelationServiceServer, snapshot_service_server::SnapshotServiceServer,
+    tag_service_server::TagServiceServer, tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
 
@@ -47,6 +48,7 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.TagService",
     "huan.profile.v1.RelationService",
     "huan.profile.v1.IndustryService",
+    "huan.profile.v1.KycService",
     "huan.profile.v1.ProfileService",
     "huan.profile.v1.SnapshotService",
 ];
@@ -56,13 +58,14 @@ pub const NAMES: &[&str] = &[
 pub struct Rpc {
     store: Store,
     feed: config::Feed,
+    consent: crate::config::Consent,
     bucket: Bucket,
 }
 
 impl Rpc {
     /// Serves a store, whose snapshots lie in the bucket.
-    pub fn new(store: Store, feed: config::Feed, bucket: Bucket) -> Self {
-        Self { store, feed, bucket }
+    pub fn new(store: Store, feed: config::Feed, consent: crate::config::Consent, bucket: Bucket) -> Self {
+        Self { store, feed, consent, bucket }
     }
 
     /// All services as routes.
@@ -79,6 +82,7 @@ impl Rpc {
             .add_service(TagServiceServer::from_arc(rpc.clone()))
             .add_service(RelationServiceServer::from_arc(rpc.clone()))
             .add_service(IndustryServiceServer::from_arc(rpc.clone()))
+            .add_service(KycServiceServer::from_arc(rpc.clone()))
             .add_service(ProfileServiceServer::from_arc(rpc.clone()))
             .add_service(SnapshotServiceServer::from_arc(rpc))
     }

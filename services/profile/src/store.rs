@@ -15,6 +15,7 @@ pub mod identity;
 pub mod ingest;
 pub mod lookup;
 pub mod merge;
+pub mod kyc;
 pub mod migration;
 pub mod profile;
 pub mod relation;
@@ -23,6 +24,7 @@ pub mod roll;
 pub mod root;
 pub mod snapshot;
 pub mod tag;
+pub mod tag_definition;
 pub mod tenant;
 pub mod vector;
 

@@ -78,7 +78,18 @@ fn value(feature: &pb::Feature, inputs: &Inputs<'_>, group: Option<usize>) -> Op
 }
 
 fn attribute(name: &str, value_type: ValueType, customer: &pb::Customer) -> Option<Kind> {
-    let kind = match name {
+    match (attribute_of(name, customer)?, value_type) {
+        (Kind::Number(number), ValueType::Number) if number.is_finite() => Some(Kind::Number(number + 0.0)),
+        (Kind::Text(text), ValueType::Text) => Some(Kind::Text(text)),
+        (Kind::Day(day), ValueType::Day) => Some(Kind::Day(day)),
+        (Kind::Flag(flag), ValueType::Flag) => Some(Kind::Flag(flag)),
+        _ => None,
+    }
+}
+
+/// An attribute of a customer, of whatever type: a field, a key of attributes, or what a company says of itself.
+pub fn attribute_of(name: &str, customer: &pb::Customer) -> Option<Kind> {
+    match name {
         "type" => customer_type(customer.r#type()).map(|text| Kind::Text(text.to_owned())),
         "risk_level" => (customer.risk_level > 0).then_some(Kind::Number(f64::from(customer.risk_level))),
         "open_day" => day(&customer.open_day),
@@ -88,13 +99,6 @@ fn attribute(name: &str, value_type: ValueType, customer: &pb::Customer) -> Opti
             .get(name)
             .and_then(|value| value.kind.clone())
             .or_else(|| company::attribute(name, customer)),
-    }?;
-    match (kind, value_type) {
-        (Kind::Number(number), ValueType::Number) if number.is_finite() => Some(Kind::Number(number + 0.0)),
-        (Kind::Text(text), ValueType::Text) => Some(Kind::Text(text)),
-        (Kind::Day(day), ValueType::Day) => Some(Kind::Day(day)),
-        (Kind::Flag(flag), ValueType::Flag) => Some(Kind::Flag(flag)),
-        _ => None,
     }
 }
 

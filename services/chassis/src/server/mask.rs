@@ -93,7 +93,7 @@ fn masked_text(text: &str, sensitive: Sensitive) -> String {
         Sensitive::Unspecified => return text.to_owned(),
         Sensitive::Name => (1, 0),
         Sensitive::Phone | Sensitive::IdNumber | Sensitive::Account => (0, 4),
-        Sensitive::Address => (0, 0),
+        Sensitive::Address | Sensitive::Words => (0, 0),
     };
     // What is no longer than what may stay would stay whole: then nothing does.
     let stays = |i: usize| length > head + tail && (i < head || i >= length - tail);
@@ -117,6 +117,7 @@ mod tests {
             (Sensitive::Account, "H-0001", "**0001"),
             (Sensitive::Account, "0001", "****"),
             (Sensitive::Address, "1 Main St", "*********"),
+            (Sensitive::Words, "owes us", "*******"),
             (Sensitive::Name, "", ""),
         ];
         for (sensitive, text, expected) in cases {

@@ -40,7 +40,8 @@ fn consent(sim: &Sim, channel: &str, allowed: bool, evidence: &str, said: Day) -
         allowed,
         evidence: evidence.to_owned(),
         decide_time: Some(moment(said, 10 * 3_600)),
-        expire_time: None,
+        source: "simulation".to_owned(),
+        ..Default::default()
     }
 }
 

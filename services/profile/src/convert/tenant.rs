@@ -34,6 +34,7 @@ pub fn create(request: pb::CreateTenantRequest, tenant: &str) -> Result<tenant::
         rolled_time: 0,
         catalogue: 0,
         merge_by_id_number: settings.merge_by_id_number,
+        consent_defaults: 0,
         revision: 1,
         create_time: 0,
     };
@@ -63,6 +64,7 @@ pub fn message(row: &tenant::Model) -> pb::Tenant {
         time_zone: row.time_zone.clone(),
         currency: row.currency.clone(),
         clock: source.map(|source| pb::BusinessClock { source: Some(source) }),
+        consent_defaults: super::consent::defaults(row.consent_defaults),
         revision: row.revision,
         create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
         merge_by_id_number: row.merge_by_id_number,

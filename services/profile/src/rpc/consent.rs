@@ -5,7 +5,7 @@ use huan_proto::profile::v1::{self as pb, consent_service_server::ConsentService
 use tonic::{Request, Response, Status};
 
 use super::Rpc;
-use crate::{convert, store::consent};
+use crate::{convert, opt_out, store::consent};
 
 #[tonic::async_trait]
 impl ConsentService for Rpc {
@@ -34,5 +34,38 @@ impl ConsentService for Rpc {
         let next_page_token = consent::next_page(&filter, &mut rows, page.limit);
         let consents = rows.into_iter().map(convert::consent::message).collect();
         Ok(Response::new(pb::ListConsentsResponse { consents, next_page_token }))
+    }
+
+    async fn check_consent(
+        &self,
+        request: Request<pb::CheckConsentRequest>,
+    ) -> Result<Response<pb::CheckConsentResponse>, Status> {
+        let view = self.view(&request).await?;
+        let (customer_id, purpose, channel_id) = convert::consent::check(request.get_ref())?;
+        Ok(Response::new(self.store.check_consent(&view, &customer_id, purpose, &channel_id).await?))
+    }
+
+    async fn set_consent_default(
+        &self,
+        request: Request<pb::SetConsentDefaultRequest>,
+    ) -> Result<Response<pb::SetConsentDefaultResponse>, Status> {
+        let by = Identity::of(&request)?.clone();
+        by.check_bank_wide("default")?;
+        let (purpose, allowed) = convert::consent::default(request.into_inner())?;
+        let row = self.store.set_consent_default(by.tenant()?, purpose, allowed).await?;
+        let defaults = convert::consent::defaults(row.consent_defaults);
+        Ok(Response::new(pb::SetConsentDefaultResponse { defaults }))
+    }
+
+    async fn handle_sms_reply(
+        &self,
+        request: Request<pb::HandleSmsReplyRequest>,
+    ) -> Result<Response<pb::HandleSmsReplyResponse>, Status> {
+        Identity::of(&request)?.check_bank_wide("phone")?;
+        let view = self.view(&request).await?;
+        let reply = convert::consent::reply(request.into_inner(), &view.tenant, view.time.now())?;
+        let opted_out = opt_out::is_opt_out(&reply.text, &self.consent.opt_out_words);
+        let customers = if opted_out { self.store.handle_sms_reply(&view, &reply).await? } else { 0 };
+        Ok(Response::new(pb::HandleSmsReplyResponse { opted_out, customers }))
     }
 }

@@ -8,18 +8,25 @@ use std::{
 use huan_chassis::{Result, clock, feed, page::Page, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder,
-    QuerySelect, Value, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn,
+    QueryFilter, QueryOrder, QuerySelect, Value, sea_query::OnConflict,
 };
 
 use super::{
     CHUNK, MAX_BINDS, Store, UNKNOWN, before, chunks, customer,
-    entity::{consent, customer as customer_entity},
-    one_of,
+    entity::{consent, customer as customer_entity, tenant as tenant_entity},
+    identity, lookup, one_of,
     root::{self, Root},
-    token_number, token_text,
+    tenant::{self, View},
+    token_number, token_text, upsert,
 };
-use crate::convert;
+use crate::{
+    consent::check,
+    convert::{self, consent::Reply},
+};
+
+/// The most customers who share a telephone number and are heard as one.
+const MAX_SHARING: u64 = 1000;
 
 /// The order of lists, descending.
 const ORDER: [consent::Column; 6] = [
@@ -50,10 +57,94 @@ impl Store {
         let faults = unknown.into_iter().map(fault).collect();
         let recorded = rows.len() as i32;
         append(&tx, rows.into_iter().map(|(_, row)| row).collect()).await?;
+        let customers = follow(&tx, customers).await?;
         let standings = standings(&tx, tenant, &customers).await?;
         feed::publish(&tx, standings).await?;
         tx.commit().await?;
         Ok((recorded, faults))
+    }
+
+    /// Tells whether contact is allowed, and by which word. Errors: NotFound.
+    pub async fn check_consent(
+        &self,
+        view: &View,
+        customer_id: &str,
+        purpose: pb::Purpose,
+        channel_id: &str,
+    ) -> Result<pb::CheckConsentResponse> {
+        let root = customer::whole(self.db.read(), &view.tenant, customer_id).await?;
+        let said = holding(self.db.read(), &view.tenant, std::slice::from_ref(&root)).await?;
+        let said = said.into_iter().flatten().map(convert::consent::message).collect();
+        let default = convert::consent::is_default(view.row.consent_defaults, purpose);
+        let found = check(said, purpose, channel_id, default, view.time.now());
+        if purpose == pb::Purpose::Personalisation {
+            // It may have been refused without a word that was recorded.
+            let allowed = !root.message()?.personalisation_refused;
+            let consent = found.consent.filter(|consent| consent.allowed == allowed);
+            return Ok(pb::CheckConsentResponse { allowed, consent });
+        }
+        Ok(found)
+    }
+
+    /// Sets what holds for a purpose where a customer said nothing, and publishes it. Errors: NotFound.
+    pub async fn set_consent_default(
+        &self,
+        tenant: &str,
+        purpose: pb::Purpose,
+        allowed: bool,
+    ) -> Result<tenant_entity::Model> {
+        let tx = self.db.begin().await?;
+        let old = tenant::lock(&tx, tenant).await?;
+        let bit = 1 << purpose as i32;
+        let bits = if allowed { old.consent_defaults | bit } else { old.consent_defaults & !bit };
+        if bits == old.consent_defaults {
+            return Ok(old);
+        }
+        let row = tenant_entity::Model { consent_defaults: bits, revision: old.revision + 1, ..old };
+        let mut change = row.clone().into_active_model();
+        change.consent_defaults = Set(row.consent_defaults);
+        change.revision = Set(row.revision);
+        tenant_entity::Entity::update(change).exec(&*tx).await?;
+        tenant::publish(&tx, &row).await?;
+        tx.commit().await?;
+        self.tenants.renew(tenant).await?;
+        Ok(row)
+    }
+
+    /// Lets everybody with the number of an answer refuse, once a message; answers with how many they are.
+    pub async fn handle_sms_reply(&self, view: &View, reply: &Reply) -> Result<i32> {
+        let ids = self.with_phone(view, &reply.phone).await?;
+        let known = self.said_in(&view.tenant, &ids, &reply.refusal.evidence).await?;
+        let new = ids.iter().filter(|id| !known.contains(*id));
+        let rows = new.map(|id| (0, consent::Model { customer_id: id.clone(), ..reply.refusal.clone() })).collect();
+        self.record_consents(&view.tenant, rows).await?;
+        Ok(ids.len() as i32)
+    }
+
+    /// Those of the customers who said something in a message.
+    async fn said_in(&self, tenant: &str, ids: &[String], evidence: &str) -> Result<HashSet<String>> {
+        let mut found = HashSet::new();
+        for ids in ids.chunks(CHUNK) {
+            let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
+            let query = query.filter(consent::Column::CustomerId.is_in(ids));
+            let query = query.filter(consent::Column::Evidence.eq(evidence)).select_only();
+            found.extend(query.column(consent::Column::CustomerId).into_tuple::<String>().all(self.db.read()).await?);
+        }
+        Ok(found)
+    }
+
+    /// The customers with a telephone number, as their own or as an identity.
+    async fn with_phone(&self, view: &View, phone: &str) -> Result<Vec<String>> {
+        let mut ids = match lookup::row(view, lookup::PHONE, phone, "") {
+            Some(row) => lookup::find(self.db.read(), &row, MAX_SHARING).await?,
+            None => Vec::new(),
+        };
+        let identity = Some(pb::Identity { namespace: "phone".into(), value: phone.to_owned(), ..Default::default() });
+        let row = convert::identity::row(None, identity, view)?;
+        ids.extend(identity::find(self.db.read(), &row).await?.map(|found| found.customer_id));
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
     }
 
     /// Lists all that a customer's profile said, newest first. Errors: NotFound; InvalidPageToken.
@@ -73,6 +164,46 @@ impl Store {
         let query = ORDER.into_iter().fold(query, QueryOrder::order_by_desc).limit(page.limit + 1);
         Ok(query.all(self.db.read()).await?)
     }
+}
+
+/// Lets what customers are follow their own words on personalisation; answers with them as they are then.
+async fn follow(tx: &Tx, customers: Vec<customer_entity::Model>) -> Result<Vec<customer_entity::Model>> {
+    let said = said_of_personalisation(&**tx, &customers).await?;
+    let update_time = clock::micros(clock::system_now());
+    let (mut all, mut changed) = (Vec::with_capacity(customers.len()), Vec::new());
+    for row in customers {
+        let refused = said.get(&row.customer_id).copied().unwrap_or(row.personalisation_refused);
+        if refused == row.personalisation_refused {
+            all.push(row);
+            continue;
+        }
+        let revision = row.revision + 1;
+        let row = customer_entity::Model { personalisation_refused: refused, revision, update_time, ..row };
+        changed.push(row.clone());
+        all.push(row);
+    }
+    upsert(tx, changed).await?;
+    Ok(all)
+}
+
+/// Whether these customers refused personalisation, as far as they said anything about it.
+pub async fn said_of_personalisation(
+    db: &impl ConnectionTrait,
+    customers: &[customer_entity::Model],
+) -> Result<HashMap<String, bool>> {
+    let mut newest: HashMap<String, consent::Model> = HashMap::new();
+    for customers in customers.chunks(CHUNK) {
+        let ids = customers.iter().map(|customer| customer.customer_id.as_str());
+        let query = consent::Entity::find().filter(consent::Column::Tenant.eq(&customers[0].tenant));
+        let query = query.filter(consent::Column::CustomerId.is_in(ids));
+        let query = query.filter(consent::Column::Purpose.eq(pb::Purpose::Personalisation as i16));
+        for row in query.all(db).await? {
+            if newest.get(&row.customer_id).is_none_or(|known| rank(&row) > rank(known)) {
+                newest.insert(row.customer_id.clone(), row);
+            }
+        }
+    }
+    Ok(newest.into_iter().map(|(customer_id, row)| (customer_id, !row.allowed)).collect())
 }
 
 /// The token of the page after a full one.

@@ -80,6 +80,11 @@ impl Store {
         if old.revision != revision {
             return Err(Error::StaleRevision { what: "customer" });
         }
+        let said = consent::said_of_personalisation(&*tx, std::slice::from_ref(&old)).await?;
+        if said.get(&old.customer_id).is_some_and(|refused| *refused != row.personalisation_refused) {
+            let fault = "was said by the customer; only a newer consent changes it";
+            return Err(Error::invalid("customer.personalisation_refused", fault));
+        }
         let row = customer::Model { update_time: clock::micros(clock::system_now()), ..row };
         upsert(&tx, vec![row.clone()]).await?;
         publish(&tx, view, vec![row.clone()]).await?;
@@ -95,12 +100,17 @@ impl Store {
         let tx = self.db.begin().await?;
         let known = lock(&tx, &view.tenant, &ids).await?;
         let (updated, created) = (known.len() as i32, (rows.len() - known.len()) as i32);
+        let said = consent::said_of_personalisation(&*tx, &known).await?;
         let known: HashMap<String, customer::Model> =
             known.into_iter().map(|row| (row.customer_id.clone(), row)).collect();
         let now = clock::micros(clock::system_now());
         let row = |row: customer::Model| {
             let row = match known.get(&row.customer_id) {
-                Some(old) => convert::customer::replacing(old, row),
+                Some(old) => {
+                    let refused = said.get(&row.customer_id).copied().unwrap_or(row.personalisation_refused);
+                    let row = convert::customer::replacing(old, row);
+                    customer::Model { personalisation_refused: refused, ..row }
+                }
                 None => customer::Model { customer_key: key(key_seed, &row), create_time: now, ..row },
             };
             customer::Model { update_time: now, ..row }

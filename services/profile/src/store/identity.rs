@@ -178,7 +178,8 @@ fn of_customers(tenant: &str, ids: &[String]) -> sea_orm::Select<identity::Entit
     query.filter(one_of(identity::Column::CustomerId, ids))
 }
 
-async fn find(db: &impl ConnectionTrait, row: &identity::Model) -> Result<Option<identity::Model>> {
+/// Finds the row of an identity.
+pub async fn find(db: &impl ConnectionTrait, row: &identity::Model) -> Result<Option<identity::Model>> {
     let query = identity::Entity::find().filter(identity::Column::Tenant.eq(&row.tenant));
     let query = query.filter(identity::Column::Namespace.eq(&row.namespace));
     Ok(query.filter(identity::Column::ValueHash.eq(&row.value_hash)).one(db).await?)

@@ -18,6 +18,10 @@ mod m20260101_000041_create_merge_edge;
 mod m20260101_000042_create_merge_proposal;
 mod m20260101_000043_create_lookup;
 mod m20260101_000040_create_snapshot;
+mod m20260101_000021_create_tag_history;
+mod m20260101_000022_create_tag_definition;
+mod m20260101_000023_create_kyc_template;
+mod m20260101_000024_create_kyc_answer;
 
 /// All of them.
 pub struct Migrator;
@@ -43,6 +47,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000042_create_merge_proposal::Migration),
             Box::new(m20260101_000043_create_lookup::Migration),
             Box::new(m20260101_000040_create_snapshot::Migration),
+            Box::new(m20260101_000021_create_tag_history::Migration),
+            Box::new(m20260101_000022_create_tag_definition::Migration),
+            Box::new(m20260101_000023_create_kyc_template::Migration),
+            Box::new(m20260101_000024_create_kyc_answer::Migration),
         ]
     }
 

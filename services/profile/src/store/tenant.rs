@@ -217,7 +217,7 @@ pub async fn lock(tx: &Tx, tenant: &str) -> Result<tenant::Model> {
 }
 
 /// Publishes a tenant's settings.
-async fn publish(tx: &Tx, row: &tenant::Model) -> Result<()> {
+pub async fn publish(tx: &Tx, row: &tenant::Model) -> Result<()> {
     let settings = Change::Tenant(convert::tenant::message(row));
     feed::publish(tx, vec![convert::feed::tenant_row(&row.tenant, settings)]).await.map(|_| ())
 }

@@ -16,10 +16,10 @@ use huan_proto::{
         self as pb, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
         event_service_client::EventServiceClient, feature_service_client::FeatureServiceClient,
         holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
-        industry_service_client::IndustryServiceClient, merge_service_client::MergeServiceClient,
-        profile_service_client::ProfileServiceClient, relation_service_client::RelationServiceClient,
-        snapshot_service_client::SnapshotServiceClient, tag_service_client::TagServiceClient,
-        tenant_service_client::TenantServiceClient,
+        industry_service_client::IndustryServiceClient, kyc_service_client::KycServiceClient,
+        merge_service_client::MergeServiceClient, profile_service_client::ProfileServiceClient,
+        relation_service_client::RelationServiceClient, snapshot_service_client::SnapshotServiceClient,
+        tag_service_client::TagServiceClient, tenant_service_client::TenantServiceClient,
     },
 };
 use prost_types::Timestamp;
@@ -138,6 +138,10 @@ impl Bank {
 
     pub fn industries(&self) -> IndustryServiceClient<Channel> {
         IndustryServiceClient::new(self.channel.clone())
+    }
+
+    pub fn kyc(&self) -> KycServiceClient<Channel> {
+        KycServiceClient::new(self.channel.clone())
     }
 
     pub fn relations(&self) -> RelationServiceClient<Channel> {

@@ -12,7 +12,7 @@ fn consent(channel_id: &str, seconds: i64, allowed: bool) -> pb::Consent {
         allowed,
         evidence: "form 7".into(),
         decide_time: Some(at(seconds)),
-        expire_time: None,
+        ..Default::default()
     }
 }
 
@@ -100,4 +100,150 @@ async fn another_branchs_consents_are_out_of_reach() {
     let request = pb::RecordConsentsRequest { consents: vec![consent("", NOON, true)] };
     assert_eq!(refused(bank.consents().record_consents(bank.manager("/hq/west", request)).await), OUT_OF_SCOPE);
     assert!(holds(&bank).await.is_empty());
+}
+
+fn check(customer_id: &str, purpose: pb::Purpose, channel_id: &str) -> pb::CheckConsentRequest {
+    pb::CheckConsentRequest { customer_id: customer_id.into(), purpose: purpose.into(), channel_id: channel_id.into() }
+}
+
+async fn may(bank: &Bank, purpose: pb::Purpose, channel_id: &str) -> bool {
+    let request = check("C-1", purpose, channel_id);
+    bank.consents().check_consent(bank.service(request)).await.unwrap().into_inner().allowed
+}
+
+fn default(purpose: pb::Purpose, allowed: bool) -> pb::SetConsentDefaultRequest {
+    pb::SetConsentDefaultRequest { default: Some(pb::ConsentDefault { purpose: purpose.into(), allowed }) }
+}
+
+#[tokio::test]
+async fn where_nobody_said_anything_the_default_holds_and_marketings_is_no() {
+    use pb::Purpose::{Care, Marketing, Personalisation};
+    let bank = open().await;
+    assert!(!may(&bank, Care, "call").await && !may(&bank, Marketing, "sms").await);
+    assert!(may(&bank, Personalisation, "").await);
+    let set = bank.consents().set_consent_default(bank.service(default(Care, true))).await.unwrap().into_inner();
+    let all: Vec<_> = set.defaults.iter().map(|one| (one.purpose(), one.allowed)).collect();
+    assert_eq!(all, [(Marketing, false), (Care, true), (Personalisation, true)]);
+    let tenant = bank.tenants().get_tenant(bank.service(pb::GetTenantRequest {})).await.unwrap().into_inner();
+    assert_eq!(tenant.tenant.unwrap().consent_defaults, set.defaults);
+    assert!(may(&bank, Care, "call").await && !may(&bank, Marketing, "sms").await);
+    let refusal = pb::Consent { purpose: Care.into(), ..consent("", NOON, false) };
+    record(&bank, vec![refusal]).await;
+    assert!(!may(&bank, Care, "call").await, "a word goes before the default");
+    for (purpose, allowed) in [(Marketing, true), (Personalisation, false)] {
+        let named = fields(bank.consents().set_consent_default(bank.service(default(purpose, allowed))).await);
+        assert_eq!(named, ["default.allowed"]);
+    }
+    let none = pb::SetConsentDefaultRequest::default();
+    let named = fields(bank.consents().set_consent_default(bank.service(none)).await);
+    assert_eq!(named, ["default", "default.purpose"]);
+    let branch = bank.user("bank", "admin", "/hq/east", default(Care, true));
+    assert_eq!(refused(bank.consents().set_consent_default(branch).await), OUT_OF_SCOPE);
+    let nowhere = bank.service_of("other", default(Care, true));
+    assert_eq!(refused(bank.consents().set_consent_default(nowhere).await), MISSING);
+}
+
+#[tokio::test]
+async fn a_check_names_the_word_that_holds() {
+    let bank = open().await;
+    let source = "branch".to_owned();
+    let general = pb::Consent { source, ..consent("", NOON, true) };
+    record(&bank, vec![general, consent("sms", NOON, false)]).await;
+    let ask = async |channel_id: &str| {
+        let request = check("C-1", pb::Purpose::Marketing, channel_id);
+        bank.consents().check_consent(bank.service(request)).await.unwrap().into_inner()
+    };
+    let (app, sms) = (ask("app").await, ask("sms").await);
+    assert!(app.allowed && !sms.allowed);
+    let word = app.consent.unwrap();
+    assert_eq!((word.channel_id.as_str(), word.source.as_str()), ("", "branch"));
+    assert!(word.record_time.is_some());
+    assert_eq!(sms.consent.unwrap().channel_id, "sms");
+    let faulty = check("", pb::Purpose::Unspecified, &"x".repeat(65));
+    let named = fields(bank.consents().check_consent(bank.service(faulty)).await);
+    assert_eq!(named, ["customer_id", "purpose", "channel_id"]);
+    let nobody = check("C-9", pb::Purpose::Care, "");
+    assert_eq!(refused(bank.consents().check_consent(bank.service(nobody)).await), MISSING);
+}
+
+#[tokio::test]
+async fn the_customer_follows_the_newest_word_on_personalisation() {
+    let bank = open().await;
+    let word = |seconds, allowed| pb::Consent {
+        purpose: pb::Purpose::Personalisation.into(),
+        ..consent("", seconds, allowed)
+    };
+    let refused_now = async || bank.profile("C-1").await.customer.unwrap().personalisation_refused;
+    record(&bank, vec![word(NOON - 10, false)]).await;
+    assert!(refused_now().await && !may(&bank, pb::Purpose::Personalisation, "").await);
+    bank.import(vec![customer("C-1", "/hq/east")]).await;
+    assert!(refused_now().await, "an import does not take the word back");
+    let update = |refused, revision| pb::UpdateCustomerRequest {
+        customer_id: "C-1".into(),
+        revision,
+        update_mask: Some(prost_types::FieldMask { paths: vec!["personalisation_refused".into()] }),
+        customer: Some(pb::Customer { personalisation_refused: refused, ..customer("C-1", "/hq/east") }),
+    };
+    let revision = bank.profile("C-1").await.customer.unwrap().revision;
+    let named = fields(bank.customers().update_customer(bank.service(update(false, revision))).await);
+    assert_eq!(named, ["customer.personalisation_refused"]);
+    assert!(bank.customers().update_customer(bank.service(update(true, revision))).await.is_ok());
+    record(&bank, vec![word(NOON - 11, true)]).await;
+    assert!(refused_now().await, "an older word changes nothing");
+    record(&bank, vec![word(NOON, true)]).await;
+    assert!(!refused_now().await && may(&bank, pb::Purpose::Personalisation, "").await);
+    let ends = pb::Consent { expire_time: Some(at(NOON + 9)), ..word(NOON, false) };
+    let on_sms = pb::Consent { channel_id: "sms".into(), ..word(NOON, false) };
+    let done = record(&bank, vec![ends, on_sms]).await;
+    let named: Vec<_> = done.faults.iter().map(|fault| fault.field.as_str()).collect();
+    assert_eq!(named, ["consents[0].expire_time", "consents[1].channel_id"]);
+    let request = pb::ListConsentsRequest { customer_id: "C-1".into(), ..Default::default() };
+    let history = bank.consents().list_consents(bank.service(request)).await.unwrap().into_inner();
+    assert_eq!(history.consents.len(), 3, "the history is kept");
+}
+
+fn reply(message_id: &str, phone: &str, text: &str) -> pb::HandleSmsReplyRequest {
+    pb::HandleSmsReplyRequest {
+        message_id: message_id.into(),
+        phone: phone.into(),
+        text: text.into(),
+        receive_time: Some(at(NOON)),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_text_message_refuses_marketing_for_everybody_with_the_number() {
+    let bank = open().await;
+    for id in ["C-1", "C-2"] {
+        let allowed = [consent("sms", NOON - 9, true), consent("app", NOON - 9, true)];
+        record(&bank, allowed.map(|word| pb::Consent { customer_id: id.into(), ..word }).into()).await;
+    }
+    let handle = async |request| bank.consents().handle_sms_reply(bank.service(request)).await.unwrap().into_inner();
+    let thanks = handle(reply("m-1", "13800001234", "谢谢")).await;
+    assert_eq!((thanks.opted_out, thanks.customers), (false, 0));
+    let out = handle(reply("m-2", "+86 138 0000 1234", " td ")).await;
+    assert_eq!((out.opted_out, out.customers), (true, 2));
+    for id in ["C-1", "C-2"] {
+        let held: Vec<_> = bank.profile(id).await.consents.into_iter().map(|c| (c.channel_id, c.allowed)).collect();
+        assert_eq!(held, [("app".to_owned(), true), ("sms".to_owned(), false)]);
+    }
+    let later = pb::HandleSmsReplyRequest { receive_time: Some(at(NOON + 5)), ..reply("m-2", "13800001234", "退订") };
+    assert_eq!(handle(later).await.customers, 2);
+    let request = pb::ListConsentsRequest { customer_id: "C-1".into(), ..Default::default() };
+    let history = bank.consents().list_consents(bank.service(request)).await.unwrap().into_inner().consents;
+    assert_eq!(history.len(), 3, "the same message again changes nothing");
+    let kept = (history[0].evidence.as_str(), history[0].source.as_str(), history[0].decide_time);
+    assert_eq!(kept, ("reply m-2", "sms_reply", Some(at(NOON))));
+    assert_eq!(handle(reply("m-3", "13999999999", "T")).await.customers, 0, "nobody has that number");
+}
+
+#[tokio::test]
+async fn faulty_answers_and_callers_of_a_branch_are_refused() {
+    let bank = open().await;
+    let late = pb::HandleSmsReplyRequest { receive_time: Some(at(NOON + 61)), ..reply("", "", "T") };
+    let named = fields(bank.consents().handle_sms_reply(bank.service(late)).await);
+    assert_eq!(named, ["message_id", "phone", "receive_time"]);
+    let branch = bank.manager("/hq/east", reply("m-1", "13800001234", "T"));
+    assert_eq!(refused(bank.consents().handle_sms_reply(branch).await), OUT_OF_SCOPE);
 }

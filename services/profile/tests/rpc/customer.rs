@@ -37,7 +37,9 @@ async fn a_created_customer_is_read_back() {
     let read = bank.customers().get_customer(bank.service(get("C-1"))).await.unwrap().into_inner();
     assert_eq!(read.customer.as_ref(), Some(&made));
     assert_eq!((made.customer_key.len(), made.revision), (32, 1));
+    assert_eq!(made.root_id, "C-1");
     let given = pb::Customer { customer_key: String::new(), revision: 0, create_time: None, update_time: None, ..made };
+    let given = pb::Customer { root_id: String::new(), ..given };
     assert_eq!(given, asked);
 }
 

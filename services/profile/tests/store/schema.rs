@@ -62,6 +62,8 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, feature::Entity).await;
         check(&db, holding::Entity).await;
         check(&db, identity::Entity).await;
+        check(&db, kyc_answer::Entity).await;
+        check(&db, kyc_template::Entity).await;
         check(&db, relation::Entity).await;
         check(&db, lookup::Entity).await;
         check(&db, merge_edge::Entity).await;
@@ -69,6 +71,8 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, snapshot::Entity).await;
         check(&db, snapshot_part::Entity).await;
         check(&db, tag::Entity).await;
+        check(&db, tag_definition::Entity).await;
+        check(&db, tag_history::Entity).await;
         check(&db, tenant::Entity).await;
         check(&db, vector::Entity).await;
     })

@@ -29,6 +29,8 @@ pub struct Model {
     pub expire_time: i64,
     /// Where it was said.
     pub evidence: String,
+    /// What took it down; empty = not said.
+    pub source: String,
     /// System time in microseconds.
     pub record_time: i64,
 }

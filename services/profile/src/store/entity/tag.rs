@@ -21,6 +21,18 @@ pub struct Model {
     pub confidence: f64,
     /// Business time in microseconds from which it no longer holds; `i64::MAX` = never.
     pub expire_time: i64,
+    /// `TagAuthor`; 0 = no lineage was given.
+    pub author: i16,
+    /// The author's id.
+    pub author_id: String,
+    /// The author's version.
+    pub author_version: String,
+    /// What it is said by.
+    pub evidence: String,
+    /// Business time in microseconds at which it was decided.
+    pub decide_time: i64,
+    /// The user or service that put it on.
+    pub attached_by: String,
     /// System time in microseconds.
     pub create_time: i64,
 }

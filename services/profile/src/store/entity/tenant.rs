@@ -31,6 +31,8 @@ pub struct Model {
     pub catalogue: i64,
     /// Whether customers with the same identity document are merged by themselves.
     pub merge_by_id_number: bool,
+    /// One bit a `Purpose` that is allowed where a customer said nothing, bit n for value n.
+    pub consent_defaults: i32,
     /// Grows by one with every change of the settings.
     pub revision: i64,
     /// System time in microseconds.

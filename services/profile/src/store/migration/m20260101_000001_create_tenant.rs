@@ -25,6 +25,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Tenant::RolledTime).big_integer().not_null())
             .col(ColumnDef::new(Tenant::Catalogue).big_integer().not_null())
             .col(ColumnDef::new(Tenant::MergeByIdNumber).boolean().not_null())
+            .col(ColumnDef::new(Tenant::ConsentDefaults).integer().not_null())
             .col(ColumnDef::new(Tenant::Revision).big_integer().not_null())
             .col(ColumnDef::new(Tenant::CreateTime).big_integer().not_null())
             .primary_key(Index::create().col(Tenant::Tenant))
@@ -53,6 +54,7 @@ enum Tenant {
     RolledTime,
     Catalogue,
     MergeByIdNumber,
+    ConsentDefaults,
     Revision,
     CreateTime,
 }

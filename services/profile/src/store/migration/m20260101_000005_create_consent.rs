@@ -21,6 +21,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Consent::Allowed).boolean().not_null())
             .col(ColumnDef::new(Consent::ExpireTime).big_integer().not_null())
             .col(ColumnDef::new(Consent::Evidence).string().not_null())
+            .col(ColumnDef::new(Consent::Source).string().not_null())
             .col(ColumnDef::new(Consent::RecordTime).big_integer().not_null())
             .primary_key(
                 Index::create()
@@ -52,5 +53,6 @@ enum Consent {
     Allowed,
     ExpireTime,
     Evidence,
+    Source,
     RecordTime,
 }

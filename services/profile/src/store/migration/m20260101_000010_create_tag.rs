@@ -19,6 +19,12 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Tag::Source).string().not_null())
             .col(ColumnDef::new(Tag::Confidence).double().not_null())
             .col(ColumnDef::new(Tag::ExpireTime).big_integer().not_null())
+            .col(ColumnDef::new(Tag::Author).small_integer().not_null())
+            .col(ColumnDef::new(Tag::AuthorId).string().not_null())
+            .col(ColumnDef::new(Tag::AuthorVersion).string().not_null())
+            .col(ColumnDef::new(Tag::Evidence).string().not_null())
+            .col(ColumnDef::new(Tag::DecideTime).big_integer().not_null())
+            .col(ColumnDef::new(Tag::AttachedBy).string().not_null())
             .col(ColumnDef::new(Tag::CreateTime).big_integer().not_null())
             .primary_key(Index::create().col(Tag::Tenant).col(Tag::CustomerId).col(Tag::Name))
             .to_owned();
@@ -42,5 +48,11 @@ enum Tag {
     Source,
     Confidence,
     ExpireTime,
+    Author,
+    AuthorId,
+    AuthorVersion,
+    Evidence,
+    DecideTime,
+    AttachedBy,
     CreateTime,
 }
