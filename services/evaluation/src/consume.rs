@@ -26,12 +26,13 @@ use tracing::{Instrument as _, Span, info_span};
 use crate::{
     NAME, convert,
     store::{
-        Store, Tx, assignment::insert_assignments, exposure::insert_exposures, outcome::insert_outcomes,
-        response::insert_responses,
+        Store, Tx, assignment::insert_assignments, exposure::insert_exposures, member::put_members,
+        outcome::insert_outcomes, response::insert_responses,
     },
 };
 
-const PROFILE_KINDS: [profile::ChangeKind; 2] = [profile::ChangeKind::Standing, profile::ChangeKind::Outcome];
+const PROFILE_KINDS: [profile::ChangeKind; 3] =
+    [profile::ChangeKind::Standing, profile::ChangeKind::Outcome, profile::ChangeKind::Merge];
 const DECISION_KINDS: [strategy::ChangeKind; 3] =
     [strategy::ChangeKind::Exposures, strategy::ChangeKind::Response, strategy::ChangeKind::Assignment];
 
@@ -67,10 +68,12 @@ pub async fn decisions(store: Store, channel: client::Channel, keys: Arc<Keys>, 
 
 /// Writes a batch of profile's feed.
 pub async fn apply_profiles(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<()> {
-    let (mut customers, mut outcomes, mut headers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut customers, mut members) = (Vec::new(), Vec::new());
+    let (mut outcomes, mut headers) = (Vec::new(), Vec::new());
     for ProfileChange { header, change } in batch.iter().filter_map(profile_change) {
         match (header, change) {
             (Some(header), Some(profile_change::Change::Standing(_))) => customers.push(convert::customer(header)),
+            (Some(header), Some(profile_change::Change::Merge(merge))) => members.push(convert::member(header, merge)),
             (Some(header), Some(profile_change::Change::Outcome(outcome))) => {
                 outcomes.push(convert::outcome(header, outcome));
                 headers.push(header);
@@ -79,6 +82,7 @@ pub async fn apply_profiles(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<
         }
     }
     directory::upsert(tx, customers).await?;
+    put_members(tx, members).await?;
     traced("apply outcomes", "insert_outcomes", &headers, insert_outcomes(tx, outcomes)).await
 }
 

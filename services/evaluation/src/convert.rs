@@ -19,7 +19,7 @@ use crate::{
     effect::{ArmStats, Effect},
     ratio::SampleRatio,
     spec::{Arms, Figures, Spec, Subject},
-    store::entity::{assignment, exposure, outcome, response, review},
+    store::entity::{assignment, exposure, outcome, profile_member, response, review},
 };
 
 /// The longest window, in days.
@@ -176,6 +176,15 @@ pub fn customer(header: &Header) -> directory::Row {
         customer_key: header.customer_key.clone(),
         partition: header.partition,
         owner_path: header.owner_path.clone(),
+    }
+}
+
+/// Whose profile a customer is part of.
+pub fn member(header: &Header, merge: &profile::Merge) -> profile_member::Model {
+    profile_member::Model {
+        tenant: header.tenant_id.clone(),
+        customer_key: header.customer_key.clone(),
+        root_key: merge.root_key.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod assignment;
 pub mod entity;
 pub mod exposure;
 pub mod measure;
+pub mod member;
 pub mod migration;
 pub mod outcome;
 pub mod response;
@@ -18,7 +19,8 @@ use std::{collections::BTreeMap, collections::btree_map::Entry};
 
 use huan_chassis::Result;
 use sea_orm::{
-    ActiveModelTrait, EntityTrait, IdenStatic as _, IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _,
+    ActiveModelTrait, ConnectionTrait as _, DbErr, EntityTrait, IdenStatic as _, IntoActiveModel, Iterable as _,
+    PrimaryKeyToColumn as _, QueryResult, Statement,
     sea_query::{Alias, Expr, ExprTrait as _, OnConflict},
 };
 
@@ -42,9 +44,29 @@ where
     Ok(())
 }
 
+/// Runs a statement of ours about one tenant, which is $1, and reads its rows.
+async fn rows<T>(
+    store: &Store,
+    sql: &str,
+    tenant: &str,
+    read: impl Fn(&QueryResult) -> Result<T, DbErr>,
+) -> Result<Vec<T>> {
+    let db = store.read();
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [tenant.into()]);
+    Ok(db.query_all_raw(statement).await?.iter().map(read).collect::<Result<_, _>>()?)
+}
+
 /// Leaves the row that is there.
 fn first_stays<E: EntityTrait>() -> OnConflict {
     OnConflict::columns(key::<E>()).do_nothing().to_owned()
+}
+
+/// Takes the new row in the place of the one that is there.
+fn newest_stays<E: EntityTrait>() -> OnConflict {
+    let keys = key::<E>();
+    let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
+    let others: Vec<_> = E::Column::iter().filter(|column| !is_key(column)).collect();
+    OnConflict::columns(keys).update_columns(others).to_owned()
 }
 
 /// Keeps the row with the smaller `time`; of two of one time, the one that is there.

@@ -11,9 +11,10 @@ use huan_evaluation::{
     store::{
         Migrator, Store,
         assignment::insert_assignments,
-        entity::{assignment, exposure, outcome, response, review},
-        exposure::insert_exposures,
+        entity::{assignment, exposure, outcome, profile_member, response, review},
+        exposure::{count_exposures, insert_exposures},
         measure::measure,
+        member::put_members,
         outcome::insert_outcomes,
         response::insert_responses,
     },
@@ -103,6 +104,74 @@ async fn the_first_exposure_stays_in_whatever_order_they_come() {
         let mut kept = exposure::Entity::find().all(store.read()).await.unwrap();
         kept.sort_by(|a, b| a.strategy_id.cmp(&b.strategy_id));
         assert_eq!(kept, [held, exposed("t", 1, 5)]);
+    })
+    .await;
+}
+
+async fn merge(store: &Store, customer: u32, root: u32) {
+    let row = profile_member::Model {
+        tenant: "bank".into(),
+        customer_key: format!("k{customer}"),
+        root_key: format!("k{root}"),
+    };
+    let tx = store.begin().await.unwrap();
+    put_members(&tx, vec![row]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn merged_customers_count_once_from_their_first_exposure_with_the_outcomes_of_all() {
+    each(Migrator, async |store| {
+        let held = |exposed: exposure::Model| exposure::Model { strategy_held: true, ..exposed };
+        let exposures =
+            vec![held(exposed("s", 1, 20)), exposed("s", 2, 10), exposed("s", 3, 10), held(exposed("s", 4, 10))];
+        let outcomes = vec![
+            bought(1, 1, 100, 15),
+            bought(2, 1, 7, 5),
+            bought(3, 2, 11, 30),
+            bought(4, 3, 500, 40),
+            bought(5, 4, 9, 50),
+        ];
+        take(&store, exposures, outcomes).await;
+        let spec = of_strategy(Holdout::Strategy, Metric::Amount, 1);
+        let apart = measure(&store, "bank", &spec).await.unwrap();
+        merge(&store, 1, 2).await;
+        let together = measure(&store, "bank", &spec).await.unwrap();
+        same(&together.treatment, [111.0, 500.0]);
+        same(&together.control, [9.0]);
+        let counts = count_exposures(&store, "bank").await.unwrap();
+        assert_eq!(counts.into_values().collect::<Vec<_>>(), [2, 1]);
+        merge(&store, 2, 3).await;
+        merge(&store, 1, 3).await;
+        let all = measure(&store, "bank", &spec).await.unwrap();
+        same(&all.treatment, [611.0]);
+        merge(&store, 1, 1).await;
+        merge(&store, 2, 2).await;
+        let again = measure(&store, "bank", &spec).await.unwrap();
+        same(&again.treatment, [11.0, 500.0]);
+        same(&again.control, [0.0, 9.0]);
+        assert_eq!(
+            (again.treatment.moments.stats(), again.control.moments.stats()),
+            (apart.treatment.moments.stats(), apart.control.moments.stats())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_merged_customers_first_assignment_stays() {
+    each(Migrator, async |store| {
+        let tx = store.begin().await.unwrap();
+        let first = assignment::Model { time: 1, ..assigned("e", 2, "mail", false) };
+        insert_assignments(&tx, vec![assigned("e", 1, "none", true), first, assigned("e", 3, "none", true)])
+            .await
+            .unwrap();
+        insert_outcomes(&tx, vec![bought(1, 1, 30, DAY), bought(2, 3, 40, DAY)]).await.unwrap();
+        tx.commit().await.unwrap();
+        merge(&store, 1, 2).await;
+        let arms = measure(&store, "bank", &of_experiment("e", "mail", Metric::Amount)).await.unwrap();
+        same(&arms.treatment, [30.0]);
+        same(&arms.control, [40.0]);
     })
     .await;
 }
@@ -250,6 +319,7 @@ async fn entities_have_the_columns_of_their_tables() {
         assert_eq!(columns(&store, response::Entity).await, names::<response::Entity>());
         assert_eq!(columns(&store, assignment::Entity).await, names::<assignment::Entity>());
         assert_eq!(columns(&store, outcome::Entity).await, names::<outcome::Entity>());
+        assert_eq!(columns(&store, profile_member::Entity).await, names::<profile_member::Entity>());
         assert_eq!(columns(&store, review::Entity).await, names::<review::Entity>());
     })
     .await;

@@ -94,6 +94,14 @@ impl Columns {
         }
     }
 
+    /// Forgets a customer's vector.
+    pub fn forget(&mut self, customer_id: &str) {
+        if let Some(ordinal) = self.ordinal(customer_id) {
+            Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]).forget(ordinal as usize % ROWS);
+            self.population -= 1;
+        }
+    }
+
     /// The ordinal of a customer.
     pub fn ordinal(&self, customer_id: &str) -> Option<u32> {
         self.index.find(&self.chunks, customer_id)
@@ -318,6 +326,20 @@ mod tests {
         }
         assert_eq!((columns.ordinal("a"), columns.ordinal("b")), (Some(1), Some(0)));
         assert_eq!(columns.snapshot().population, 2);
+    }
+
+    #[test]
+    fn a_forgotten_customer_may_come_back_to_its_place() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        for round in 0..20 {
+            columns.put(&catalogue, 0, customer("a"), &vector(vec![]));
+            columns.put(&catalogue, 1, customer("b"), &vector(vec![]));
+            assert_eq!((columns.ordinal("a"), columns.snapshot().population), (Some(0), 2), "{round}");
+            columns.forget("a");
+            columns.forget("a");
+            assert_eq!((columns.ordinal("a"), columns.snapshot().population), (None, 1), "{round}");
+            assert_eq!(columns.ordinal("b"), Some(1));
+        }
     }
 
     #[test]

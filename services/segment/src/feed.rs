@@ -17,7 +17,7 @@ use huan_proto::profile::v1::profile_service_client::ProfileServiceClient;
 use huan_proto::profile::v1::watch_profiles_response::Item;
 use prost::Message as _;
 
-use crate::memory::Memory;
+use crate::memory::{Memory, decode};
 use crate::store::definition::definitions_of;
 use crate::store::entity::vector;
 use crate::store::{tenant, vector as vectors};
@@ -25,7 +25,7 @@ use crate::store::{tenant, vector as vectors};
 /// The feed's name.
 pub const FEED: &str = "profile";
 
-const KINDS: [ChangeKind; 3] = [ChangeKind::Tenant, ChangeKind::Catalogue, ChangeKind::Vector];
+const KINDS: [ChangeKind; 4] = [ChangeKind::Tenant, ChangeKind::Catalogue, ChangeKind::Vector, ChangeKind::Merge];
 
 /// Follows the feed until the store is closed.
 pub async fn follow(store: Store, memory: Memory, profile: Channel, keys: Arc<Keys>, status: Status) {
@@ -58,10 +58,15 @@ pub async fn apply(tx: &Tx, memory: &Memory, batch: &[profile::WatchProfilesResp
     for (header, change) in batch.iter().filter_map(read) {
         let span = feed::span("apply_change", &header.traceparent);
         let _entered = span.enter();
-        if let Change::Vector(vector) = change {
-            let of_tenant = vectors.entry(header.tenant_id.as_str()).or_default();
-            of_tenant.insert(header.customer_id.as_str(), (row(header, vector), vector));
-        }
+        let newest = match change {
+            Change::Vector(vector) => row(header, vector),
+            // Who was merged keeps the ordinal: past memberships are told by it. Whoever stands alone again gets a vector.
+            Change::Merge(merge) if merge.root_id != header.customer_id => {
+                vector::Model { root_id: merge.root_id.clone(), ..row(header, &profile::Vector::default()) }
+            }
+            _ => continue,
+        };
+        vectors.entry(header.tenant_id.as_str()).or_default().insert(header.customer_id.as_str(), newest);
     }
     for (header, change) in batch.iter().filter_map(read) {
         match change {
@@ -79,8 +84,8 @@ pub async fn apply(tx: &Tx, memory: &Memory, batch: &[profile::WatchProfilesResp
     Ok(())
 }
 
-/// The newest vector of each customer of each tenant.
-type Batch<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (vector::Model, &'a profile::Vector)>>;
+/// The newest row of each customer of each tenant.
+type Batch<'a> = BTreeMap<&'a str, BTreeMap<&'a str, vector::Model>>;
 
 async fn apply_catalogue(tx: &Tx, memory: &Memory, name: &str, catalogue: &profile::Catalogue) -> Result<()> {
     tenant::put_catalogue(tx, name, catalogue.encode_to_vec()).await?;
@@ -91,16 +96,10 @@ async fn apply_catalogue(tx: &Tx, memory: &Memory, name: &str, catalogue: &profi
     Ok(())
 }
 
-async fn apply_vectors(
-    tx: &Tx,
-    memory: &Memory,
-    name: &str,
-    rows: Vec<(vector::Model, &profile::Vector)>,
-) -> Result<()> {
-    let (mut rows, messages): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+async fn apply_vectors(tx: &Tx, memory: &Memory, name: &str, mut rows: Vec<vector::Model>) -> Result<()> {
     vectors::put_vectors(tx, name, &mut rows).await?;
     let tenant = memory.tenant(name);
-    rows.iter().zip(messages).try_for_each(|(row, vector)| tenant.put(row, vector))
+    rows.iter().try_for_each(|row| tenant.put(row, &decode(&row.payload)?))
 }
 
 fn read(response: &profile::WatchProfilesResponse) -> Option<(&Header, &Change)> {
@@ -123,6 +122,7 @@ fn row(header: &Header, vector: &profile::Vector) -> vector::Model {
         tenant: header.tenant_id.clone(),
         customer_id: header.customer_id.clone(),
         customer_key: header.customer_key.clone(),
+        root_id: String::new(),
         owner_path: header.owner_path.clone(),
         ordinal: -1,
         as_of: vector.as_of_time.as_ref().and_then(clock::datetime).map_or(0, clock::micros),

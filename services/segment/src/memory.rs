@@ -37,6 +37,8 @@ pub struct State {
     pub catalogue: Catalogue,
     /// The vectors.
     pub columns: Columns,
+    /// Whose vectors answer for those who were merged.
+    pub roots: HashMap<String, String>,
     /// The business clock.
     pub time: TenantTime,
     /// The definitions, compiled against this catalogue.
@@ -46,7 +48,8 @@ pub struct State {
 impl Default for State {
     fn default() -> Self {
         let time = TenantTime { clock: Clock::System, zone: chrono_tz::Asia::Shanghai };
-        Self { catalogue: Catalogue::default(), columns: Columns::default(), time, live: Arc::default() }
+        let (catalogue, columns) = (Catalogue::default(), Columns::default());
+        Self { catalogue, columns, roots: HashMap::new(), time, live: Arc::default() }
     }
 }
 
@@ -135,7 +138,7 @@ impl Tenant {
         self.write(|state| state.catalogue.replace(&catalogue.features));
     }
 
-    /// Takes over a customer's vector.
+    /// Takes over a customer's vector, or that another's answers for it.
     pub fn put(&self, row: &vector::Model, vector: &profile::Vector) -> Result<()> {
         let ordinal = u32::try_from(row.ordinal).map_err(|_| Error::Internal("too many customers".into()))?;
         let customer = Customer {
@@ -144,7 +147,15 @@ impl Tenant {
             owner_path: &row.owner_path,
             as_of: row.as_of,
         };
-        self.write(|state| state.columns.put(&state.catalogue, ordinal, customer, vector));
+        self.write(|state| {
+            if row.root_id.is_empty() {
+                state.roots.remove(&row.customer_id);
+                state.columns.put(&state.catalogue, ordinal, customer, vector);
+            } else {
+                state.roots.insert(row.customer_id.clone(), row.root_id.clone());
+                state.columns.forget(&row.customer_id);
+            }
+        });
         Ok(())
     }
 
@@ -159,16 +170,24 @@ impl Tenant {
     }
 }
 
+impl State {
+    /// Whose vector answers for a customer.
+    pub fn root<'a>(&'a self, customer_id: &'a str) -> &'a str {
+        self.roots.get(customer_id).map_or(customer_id, String::as_str)
+    }
+}
+
 impl Owners for Memory {
     fn owner_path<'a>(&'a self, tenant: &'a str, customer_id: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
         let path = |state: &State| {
-            let row = state.columns.row(customer_id, Day(0));
+            let row = state.columns.row(state.root(customer_id), Day(0));
             row.map(|row| row.customer().owner_path.to_owned())
         };
         Box::pin(std::future::ready(Ok(self.tenant(tenant).read(path))))
     }
 }
 
-fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M> {
+/// Reads a message back. Error: internal, if the bytes are not one.
+pub fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M> {
     M::decode(bytes).map_err(|error| Error::Internal(format!("a stored message: {error}")))
 }

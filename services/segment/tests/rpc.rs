@@ -430,3 +430,34 @@ async fn lists_come_in_pages_bound_to_their_tenant() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_merged_is_answered_for_by_the_survivor_until_it_is_taken_back() {
+    Bank::each(async |bank| {
+        let mut memberships = MembershipServiceClient::new(bank.channel.clone());
+        let mut segments = SegmentServiceClient::new(bank.channel.clone());
+        let all = create_segment("all", "txn_count_30d >= 0 || !(txn_count_30d >= 0)");
+        segments.create_segment(bank.user("strategist", "/", all)).await.unwrap();
+        let last = bank.put_merge("E-1", "W-1").await;
+        bank.follows(last).await;
+        let mut ask = async |caller: &str, id: &str| {
+            memberships.evaluate_customer(bank.user("analyst", caller, evaluate(id))).await
+        };
+        let answer = ask("/hq/west", "E-1").await.unwrap().into_inner();
+        assert_eq!(answer.customer_key, "key of W-1");
+        refused(ask("/hq/east", "E-1").await, Code::PermissionDenied, ErrorReason::OutOfScope);
+        let last = bank.put_merge("E-1", "E-1").await;
+        bank.follows(last).await;
+        let last = bank.put_customer("E-1", "/hq/east", &[number(3.0)]).await;
+        bank.follows(last).await;
+        let answer = ask("/hq/east", "E-1").await.unwrap().into_inner();
+        assert_eq!(
+            (answer.customer_key.as_str(), &answer.values[0]),
+            ("key of E-1", &Value { kind: Some(number(3.0)) })
+        );
+        let last = bank.put_merge("W-9", "W-1").await;
+        bank.follows(last).await;
+        assert_eq!(ask("/", "W-9").await.unwrap().into_inner().customer_key, "key of W-1");
+    })
+    .await;
+}

@@ -23,6 +23,7 @@ fn row(customer_id: &str) -> vector::Model {
         tenant: "bank".into(),
         customer_id: customer_id.into(),
         customer_key: format!("key of {customer_id}"),
+        root_id: String::new(),
         owner_path: "/hq".into(),
         ordinal: -1,
         as_of: 7,

@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub map_version: &'a [u8],
     /// The customer's random key.
     pub customer_key: &'a str,
+    /// The keys of the customers who were merged into this one.
+    pub merged_keys: &'a [&'a str],
     /// The organisation path that owns the customer.
     pub owner_path: &'a str,
     /// Consents, gates, risk level.
@@ -87,8 +89,8 @@ pub fn input(map: &CompiledMap, key: &TenantKey, facts: &Facts<'_>) -> pb::Decis
         trigger_type,
         trigger_amount_minor,
         max_picks: facts.max_picks.max(1),
-        universal_draw: key.draw(holdout::UNIVERSAL, facts.customer_key),
-        strategy_draws: strategy_draws(map, key, facts.customer_key),
+        universal_draw: draw(key, holdout::UNIVERSAL, facts),
+        strategy_draws: strategy_draws(map, key, facts),
         stale: facts.stale,
         minute_of_day: facts.minute_of_day,
         owner_path: facts.owner_path.to_owned(),
@@ -158,9 +160,15 @@ fn strategy_contacts(map: &CompiledMap, facts: &Facts<'_>) -> Vec<u32> {
     map.content().strategies.iter().map(count).collect()
 }
 
-fn strategy_draws(map: &CompiledMap, key: &TenantKey, customer_key: &str) -> Vec<f64> {
+fn strategy_draws(map: &CompiledMap, key: &TenantKey, facts: &Facts<'_>) -> Vec<f64> {
     let held_out = map.content().strategies.iter().filter(|strategy| strategy.holdout_share > 0.0);
-    held_out.map(|strategy| key.draw(&holdout::label(&strategy.strategy_id), customer_key)).collect()
+    held_out.map(|strategy| draw(key, &holdout::label(&strategy.strategy_id), facts)).collect()
+}
+
+// The least draw of all who are this customer now: whoever of them was left alone still is.
+fn draw(key: &TenantKey, label: &str, facts: &Facts<'_>) -> f64 {
+    let others = facts.merged_keys.iter().map(|other| key.draw(label, other));
+    others.fold(key.draw(label, facts.customer_key), f64::min)
 }
 
 fn window_start(days: i32, today: Day) -> Day {

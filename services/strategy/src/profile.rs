@@ -1,4 +1,4 @@
-//! Profile's feed: tenants and what decisions must know of customers, taken into this service's own tables.
+//! Profile's feed: tenants, merges and what decisions must know of customers, taken into this service's own tables.
 
 use futures::{FutureExt as _, StreamExt as _};
 use huan_chassis::{
@@ -13,7 +13,7 @@ use huan_proto::profile::v1::{
 
 use crate::store::customer;
 
-const KINDS: [i32; 2] = [ChangeKind::Tenant as i32, ChangeKind::Standing as i32];
+const KINDS: [i32; 3] = [ChangeKind::Tenant as i32, ChangeKind::Standing as i32, ChangeKind::Merge as i32];
 
 /// Reads the feed until the store is closed, and tells in `status` how far.
 pub async fn consume(database: Database, channel: Channel, status: Status) {

@@ -60,6 +60,7 @@ fn made() -> pb::DecisionRecord {
     let facts = Facts {
         map_version: &map::version(&content),
         customer_key: "5f0c",
+        merged_keys: &[],
         owner_path: "/hq/east",
         standing: &standing,
         values: &[number(-0.0), number(12.5), Value::default(), day],

@@ -235,6 +235,61 @@ async fn a_record_stays_within_its_budget_and_replays() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_of_merged_customers_add_until_it_is_taken_back() {
+    test::each(Migrator, async |db| {
+        let bank = Bank::open(db, &bank::content(2, 0)).await;
+        let decide = async |request: &str, id: &str| {
+            bank.deciding.decide_batch(&[bank.job(request, id)]).await.unwrap().remove(0)
+        };
+        assert_eq!(decided(&decide("r-1", "c-1").await).1, 1);
+        assert_eq!(decided(&decide("r-2", "c-2").await).1, 1);
+        bank.merge("c-1", "c-2").await;
+        assert!(matches!(decide("r-3", "c-1").await, Ok(Outcome::Merged)));
+        assert_eq!(decided(&decide("r-4", "c-2").await).1, 0, "both of the cap are used up");
+        let again = decided(&decide("r-1", "c-2").await);
+        assert_eq!(again.1, 1, "what was decided about either is decided");
+        assert_eq!(bank.store.profile("bank", "c-1").await.unwrap().unwrap().root_id, "c-2");
+        let (rows, _) = bank.store.list_decisions("bank", "c-1", page()).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.customer_id.as_str()).collect::<Vec<_>>(), ["c-2", "c-2", "c-1"]);
+        bank.merge("c-1", "c-1").await;
+        assert_eq!(decided(&decide("r-5", "c-1").await).1, 1);
+        assert_eq!(decided(&decide("r-6", "c-2").await).1, 1);
+        assert_eq!(decided(&decide("r-7", "c-1").await).1, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_left_alone_still_is_after_a_merge() {
+    test::each(Migrator, async |db| {
+        let mut content = bank::content(100, 0);
+        content.policy.as_mut().unwrap().universal_holdout_share = 0.5;
+        content.strategies[0].holdout_share = 0.5;
+        let bank = Bank::open(db, &content).await;
+        let mut drawn = HashMap::new();
+        for id in (0..7).map(|n| format!("c-{n}")) {
+            let outcome = bank.deciding.decide_batch(&[bank.job(&id, &id)]).await.unwrap().remove(0);
+            let Ok(Outcome::Decided(decided)) = outcome else { panic!("{outcome:?}") };
+            drawn.insert(id, (decided.input.universal_draw, decided.input.strategy_draws));
+        }
+        for id in (1..7).map(|n| format!("c-{n}")) {
+            bank.merge(&id, "c-0").await;
+        }
+        let outcome = bank.deciding.decide_batch(&[bank.job("r", "c-0")]).await.unwrap().remove(0);
+        let Ok(Outcome::Decided(decided)) = outcome else { panic!("{outcome:?}") };
+        let least = |of: fn(&(f64, Vec<f64>)) -> f64| drawn.values().map(of).fold(1.0, f64::min);
+        assert_eq!(decided.input.universal_draw, least(|drawn| drawn.0));
+        assert_eq!(decided.input.strategy_draws, [least(|drawn| drawn.1[0])]);
+        assert_eq!(decided.input.customer_key, "key-of-c-0");
+    })
+    .await;
+}
+
+fn page() -> huan_chassis::page::Page {
+    huan_chassis::page::Page { limit: 10, after: None }
+}
+
 fn decided(outcome: &huan_chassis::Result<Outcome>) -> (String, u32) {
     let Ok(Outcome::Decided(decided)) = outcome else { panic!("{outcome:?}") };
     let picked = decided.output.picks.iter().filter(|pick| pick.stage() == pb::Stage::Picked).count();

@@ -3,5 +3,6 @@
 pub mod assignment;
 pub mod exposure;
 pub mod outcome;
+pub mod profile_member;
 pub mod response;
 pub mod review;

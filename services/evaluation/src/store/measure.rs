@@ -9,7 +9,10 @@ use huan_chassis::{Error, Result};
 use huan_proto::evaluation::v1::{Holdout, Metric};
 use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult, Statement, TransactionTrait as _, Value};
 
-use super::{Store, assignment};
+use super::{
+    Store, assignment,
+    member::{as_one, has_members},
+};
 use crate::{
     moments::Moments,
     spec::{Arm, Arms, Spec, Subject},
@@ -23,10 +26,12 @@ const DAY: i64 = 24 * 3600 * 1_000_000;
 pub async fn measure(store: &Store, tenant: &str, spec: &Spec) -> Result<Arms> {
     let window = if spec.window_days == 0 { FOR_EVER } else { i64::from(spec.window_days) * DAY };
     let mut values: Vec<Value> = vec![tenant.into(), spec.event_type.as_str().into(), window.into()];
+    // Who was merged is looked for only where anybody was.
+    let merged = has_members(store, tenant).await?;
     let (member, arm, against) = match &spec.subject {
         Subject::Strategy { strategy_id, holdout } => {
             values.push(strategy_id.as_str().into());
-            (exposed(*holdout), "treated".to_owned(), "held".to_owned())
+            (exposed(*holdout, merged), "treated".to_owned(), "held".to_owned())
         }
         Subject::Experiment { experiment_id, arm, against } => {
             let against = match against {
@@ -37,10 +42,10 @@ pub async fn measure(store: &Store, tenant: &str, spec: &Spec) -> Result<Arms> {
                 return Err(Error::invalid("spec.experiment.arm", "is measured against itself"));
             }
             values.extend([experiment_id.as_str().into(), arm.as_str().into(), against.as_str().into()]);
-            (ASSIGNED, arm.clone(), against)
+            (assigned(merged), arm.clone(), against)
         }
     };
-    let sql = statement(member, value(spec.metric));
+    let sql = statement(&member, value(spec.metric), merged);
     let statement = Statement::from_sql_and_values(store.read().get_database_backend(), sql, values);
     let rows = read(store, statement).await?;
     let side = |name: String, held: i32| {
@@ -87,13 +92,19 @@ impl Row {
 }
 
 /// $1 tenant, $2 event type, $3 window, and what `member` needs from $4 on.
-fn statement(member: &str, value: &str) -> String {
+fn statement(member: &str, value: &str, merged: bool) -> String {
+    let (of_profile, key) = if merged {
+        let of_profile = "LEFT JOIN profile_member p ON p.tenant = $1 AND p.root_key = m.customer_key";
+        (of_profile, "COALESCE(p.customer_key, m.customer_key)")
+    } else {
+        ("", "m.customer_key")
+    };
     format!(
         "WITH member AS NOT MATERIALIZED ({member}), \
          size AS (SELECT held, COUNT(*) AS customers, AVG(share) AS share FROM member GROUP BY held), \
          value AS MATERIALIZED ( \
-           SELECT m.held AS held, {value} AS value FROM member m JOIN outcome o \
-           ON o.tenant = $1 AND o.event_type = $2 AND o.customer_key = m.customer_key \
+           SELECT m.held AS held, {value} AS value FROM member m {of_profile} JOIN outcome o \
+           ON o.tenant = $1 AND o.event_type = $2 AND o.customer_key = {key} \
            AND o.time >= m.time AND o.time < m.time + $3 \
            GROUP BY m.held, m.customer_key), \
          centre AS (SELECT held, COUNT(*) AS some, AVG(value) AS mean FROM value GROUP BY held), \
@@ -116,19 +127,31 @@ fn value(metric: Metric) -> &'static str {
 }
 
 /// The customers whom the strategy would have been said to, as far as the holdout touches them: $4 strategy.
-fn exposed(holdout: Holdout) -> &'static str {
+fn exposed(holdout: Holdout, merged: bool) -> String {
+    let columns = "universal_held, universal_share, strategy_held, strategy_share";
+    let from = from("exposure", "strategy_id", columns, merged);
     match holdout {
-        Holdout::Strategy => {
+        Holdout::Strategy => format!(
             "SELECT customer_key, time, strategy_share AS share, CASE WHEN strategy_held THEN 1 ELSE 0 END AS held \
-             FROM exposure WHERE tenant = $1 AND strategy_id = $4 AND strategy_share > 0 AND NOT universal_held"
-        }
-        Holdout::Universal | Holdout::Unspecified => {
+             FROM {from} strategy_id = $4 AND strategy_share > 0 AND NOT universal_held"
+        ),
+        Holdout::Universal | Holdout::Unspecified => format!(
             "SELECT customer_key, time, universal_share AS share, CASE WHEN universal_held THEN 1 ELSE 0 END AS held \
-             FROM exposure WHERE tenant = $1 AND strategy_id = $4 AND universal_share > 0 AND NOT strategy_held"
-        }
+             FROM {from} strategy_id = $4 AND universal_share > 0 AND NOT strategy_held"
+        ),
     }
 }
 
 /// The customers of two arms: $4 experiment, $5 arm, $6 against.
-const ASSIGNED: &str = "SELECT customer_key, time, intended_share AS share, CASE WHEN arm = $6 THEN 1 ELSE 0 END AS held \
-     FROM assignment WHERE tenant = $1 AND experiment_id = $4 AND arm IN ($5, $6)";
+fn assigned(merged: bool) -> String {
+    let from = from("assignment", "experiment_id", "arm, intended_share", merged);
+    format!(
+        "SELECT customer_key, time, intended_share AS share, CASE WHEN arm = $6 THEN 1 ELSE 0 END AS held \
+         FROM {from} experiment_id = $4 AND arm IN ($5, $6)"
+    )
+}
+
+/// A table of customers' first times, and the beginning of its condition.
+fn from(table: &str, per: &str, columns: &str, merged: bool) -> String {
+    if merged { format!("{} t WHERE", as_one(table, per, columns)) } else { format!("{table} WHERE tenant = $1 AND") }
+}

@@ -9,6 +9,7 @@ mod m20260101_000002_create_response;
 mod m20260101_000003_create_assignment;
 mod m20260101_000004_create_outcome;
 mod m20260101_000005_create_review;
+mod m20260101_000041_create_profile_member;
 
 /// All of them.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000003_create_assignment::Migration),
             Box::new(m20260101_000004_create_outcome::Migration),
             Box::new(m20260101_000005_create_review::Migration),
+            Box::new(m20260101_000041_create_profile_member::Migration),
         ]
     }
 

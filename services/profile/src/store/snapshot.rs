@@ -1,4 +1,4 @@
-//! The state as it stands, as the feed's first items: tenants and catalogues, then merges, standings, vectors and
+//! The state as it stands, as the feed's first items: tenants and catalogues, then standings, merges, vectors and
 //! outcomes, each in the order of its key and read in pages.
 
 use std::collections::{BTreeSet, HashMap};
@@ -29,11 +29,11 @@ impl Store {
         if wants(pb::ChangeKind::Tenant) || wants(pb::ChangeKind::Catalogue) {
             parts.push(self.tenants(wants(pb::ChangeKind::Tenant), wants(pb::ChangeKind::Catalogue)));
         }
-        if wants(pb::ChangeKind::Merge) {
-            parts.push(self.pages(|store, after| Box::pin(async move { store.merge_page(after).await })));
-        }
         if wants(pb::ChangeKind::Standing) {
             parts.push(self.pages(|store, after| Box::pin(async move { store.standing_page(after).await })));
+        }
+        if wants(pb::ChangeKind::Merge) {
+            parts.push(self.pages(|store, after| Box::pin(async move { store.merge_page(after).await })));
         }
         if wants(pb::ChangeKind::Vector) {
             parts.push(self.pages(|store, after| Box::pin(async move { store.vector_page(after).await })));

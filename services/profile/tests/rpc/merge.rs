@@ -119,7 +119,7 @@ async fn a_merge_comes_down_the_feed_before_what_is_computed() {
     let (state, _) = read(&mut again, 7).await;
     let words: Vec<_> = state.iter().map(word).collect();
     let expected =
-        ["merge C-1", "merge C-2", "standing C-1", "standing C-3", "vector C-1", "vector C-3", "outcome C-2"];
+        ["standing C-1", "standing C-3", "merge C-1", "merge C-2", "vector C-1", "vector C-3", "outcome C-2"];
     assert_eq!(words, expected);
     bank.unmerged(&edge.merge_id).await;
     let (news, _) = read(&mut stream, 5).await;

@@ -110,7 +110,7 @@ fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb:
     let features = features(&state.catalogue, &asked.features)?;
     let row = state
         .columns
-        .row(&asked.customer_id, state.time.today())
+        .row(state.root(&asked.customer_id), state.time.today())
         .ok_or(Error::NotFound { what: "customer", field: "customer_id" })?;
     let customer = row.customer();
     Ok(pb::EvaluateCustomerResponse {

@@ -63,6 +63,7 @@ fn replace() -> OnConflict {
     OnConflict::columns([Column::Tenant, Column::CustomerId])
         .update_columns([
             Column::CustomerKey,
+            Column::RootId,
             Column::OwnerPath,
             Column::AsOf,
             Column::Position,

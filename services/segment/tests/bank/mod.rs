@@ -96,6 +96,12 @@ impl Bank {
         self.put_row(TENANT, customer_id, owner_path, Change::Vector(vector)).await
     }
 
+    /// Publishes whose profile a customer is part of.
+    pub async fn put_merge(&self, customer_id: &str, root_id: &str) -> Position {
+        let merge = profile::Merge { root_id: root_id.into(), root_key: format!("key of {root_id}") };
+        self.put_row(TENANT, customer_id, "/hq", Change::Merge(merge)).await
+    }
+
     /// Publishes a row about no customer.
     pub async fn put(&self, tenant: &str, change: Change) -> Position {
         self.put_row(tenant, "", "", change).await
@@ -105,6 +111,7 @@ impl Bank {
         let kind = match &change {
             Change::Tenant(_) => profile::ChangeKind::Tenant,
             Change::Catalogue(_) => profile::ChangeKind::Catalogue,
+            Change::Merge(_) => profile::ChangeKind::Merge,
             _ => profile::ChangeKind::Vector,
         };
         let row = feed::Row {

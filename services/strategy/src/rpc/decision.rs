@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// How often a decision is begun again because another map was published meanwhile.
+/// How often a decision is begun again because another map was published or the customer merged meanwhile.
 const ATTEMPTS: usize = 5;
 
 #[tonic::async_trait]
@@ -90,16 +90,21 @@ impl DecisionService for Rpc {
 }
 
 impl Rpc {
-    // A map that is published meanwhile has other features: the customer is evaluated again.
+    // A map that is published meanwhile has other features: the customer is evaluated again. So is one who is merged
+    // meanwhile; who was merged before is decided about as the one whose profile it is.
     async fn decided<T>(&self, tenant: &str, ask: &Ask, caller: &Request<T>) -> Result<Decided> {
+        let asked = &ask.customer_id;
         for _ in 0..ATTEMPTS {
             let published = self.store.published(tenant).await?;
             let evaluated = self.evaluated(&published, ask, caller).await?;
             let traceparent = telemetry::traceparent();
-            let job = Job { tenant: tenant.to_owned(), ask: ask.clone(), evaluated, published, traceparent };
+            let root = self.store.profile(tenant, &ask.customer_id).await?.map(|profile| profile.root_id);
+            let ask = Ask { customer_id: root.unwrap_or_else(|| ask.customer_id.clone()), ..ask.clone() };
+            let job = Job { tenant: tenant.to_owned(), ask, evaluated, published, traceparent };
             match self.store.decide(job).await? {
                 Outcome::Decided(decided) => return Ok(*decided),
                 Outcome::MapMoved => self.store.forget_published(tenant),
+                Outcome::Merged => self.store.forget_profile(tenant, asked),
             }
         }
         Err(Error::Overloaded)
@@ -130,9 +135,7 @@ impl Rpc {
     async fn found(&self, caller: &Identity, decision_id: &str) -> Result<Model> {
         let id = convert::id("decision_id", decision_id)?;
         let row = self.store.decision(caller.tenant()?, &id).await?;
-        let customer = self.store.customer(&row.tenant, &row.customer_id).await?;
-        let customer = customer.ok_or(Error::NotFound { what: "decision", field: "decision_id" })?;
-        caller.check_owner("decision_id", &customer.customer_id, &customer.owner_path)?;
+        self.store.check_customer(caller, "decision_id", &row.tenant, &row.customer_id).await?;
         Ok(row)
     }
 

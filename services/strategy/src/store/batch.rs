@@ -81,6 +81,8 @@ pub enum Outcome {
     Decided(Box<Decided>),
     /// Another map holds: read it, and ask again.
     MapMoved,
+    /// The customer is part of another's profile: find whose, and ask again.
+    Merged,
 }
 
 /// A decision as it is kept.
@@ -104,6 +106,8 @@ pub(crate) struct Batch {
     pub(crate) system_now: DateTime<Utc>,
     pub(crate) tenants: HashMap<String, Tenant>,
     pub(crate) customers: HashMap<CustomerKey, customer::Model>,
+    /// Of each root, the other customers' ids and keys.
+    pub(crate) members: HashMap<CustomerKey, Vec<(String, String)>>,
     pub(crate) contacts: HashMap<CustomerKey, Vec<Contact>>,
     pub(crate) loads: BTreeMap<LoadKey, i64>,
     pub(crate) known: HashMap<(String, String), decision::Model>,
@@ -144,14 +148,18 @@ impl Batch {
     /// Decides one job and collects what is to be written. Errors: NotFound; Invalid if the request's id was used for
     /// another customer.
     pub(crate) fn decide(&mut self, job: &Job, ids: &Ids, reservation: TimeDelta) -> Result<Outcome> {
-        if let Some(known) = self.known.get(&(job.tenant.clone(), job.ask.request_id.clone())) {
-            return again(job, known);
-        }
         let key = (job.tenant.clone(), job.ask.customer_id.clone());
+        if let Some(known) = self.known.get(&(job.tenant.clone(), job.ask.request_id.clone())) {
+            let others = self.members.get(&key).map_or(&[][..], Vec::as_slice);
+            return again(job, known, others);
+        }
         let unknown = Error::NotFound { what: "customer", field: "customer_id" };
         let (Some(tenant), Some(customer)) = (self.tenants.get(&job.tenant), self.customers.get(&key).cloned()) else {
             return Err(unknown);
         };
+        if customer.root_id != customer.customer_id {
+            return Ok(Outcome::Merged);
+        }
         if tenant.epoch != job.published.epoch {
             return Ok(Outcome::MapMoved);
         }
@@ -166,9 +174,12 @@ impl Batch {
         let map = &job.published.map;
         let key = (job.tenant.clone(), job.ask.customer_id.clone());
         let broken = |_| Error::Internal("a standing does not decode".into());
+        let merged_keys: Vec<&str> =
+            self.members.get(&key).into_iter().flatten().map(|(_, key)| key.as_str()).collect();
         let facts = Facts {
             map_version: &job.published.version,
             customer_key: &customer.customer_key,
+            merged_keys: &merged_keys,
             owner_path: &customer.owner_path,
             standing: &Standing::decode(customer.payload.as_slice()).map_err(broken)?,
             values: &job.evaluated.values,
@@ -298,8 +309,9 @@ pub(crate) fn loads(loads: BTreeMap<LoadKey, i64>) -> Vec<channel_load::Model> {
     loads.into_iter().map(row).collect()
 }
 
-fn again(job: &Job, known: &decision::Model) -> Result<Outcome> {
-    if known.customer_id != job.ask.customer_id {
+fn again(job: &Job, known: &decision::Model, others: &[(String, String)]) -> Result<Outcome> {
+    let of_profile = others.iter().any(|(id, _)| *id == known.customer_id);
+    if known.customer_id != job.ask.customer_id && !of_profile {
         return Err(Error::invalid("request_id", "was used for another customer"));
     }
     let (_, input, output) = record::read(&known.payload)?;

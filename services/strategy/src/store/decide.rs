@@ -22,7 +22,7 @@ use super::{
     Store,
     batch::{self, Batch, CustomerKey, Job, LoadKey, Outcome, Tenant, Writes},
     contact::counting,
-    customer::lock_customers,
+    customer::{lock_customers, merged},
     entity::{channel_load, contact, customer, decision},
     insert,
     tenant::tenants,
@@ -79,6 +79,7 @@ impl Deciding {
             system_now,
             tenants,
             customers: HashMap::new(),
+            members: HashMap::new(),
             contacts: HashMap::new(),
             loads: BTreeMap::new(),
             known: HashMap::new(),
@@ -86,6 +87,7 @@ impl Deciding {
         };
         for (tenant, ids) in ids {
             let rows = lock_customers(tx, tenant, ids.clone()).await?;
+            let members = merged(tx, tenant, &rows).await?;
             batch.customers.extend(rows.into_iter().map(|row| (customer_key(&row), row)));
             let Some(today) = batch.tenants.get(tenant).map(|tenant| tenant.today) else {
                 continue;
@@ -93,9 +95,18 @@ impl Deciding {
             let of_tenant: Vec<&Job> = jobs.iter().map(Arc::as_ref).filter(|job| job.tenant == tenant).collect();
             batch.known.extend(read_known(tx, tenant, &of_tenant).await?);
             let first = of_tenant.iter().map(|job| input::first_day(&job.published.map, today)).min().unwrap_or(today);
-            for (key, contact) in read_contacts(tx, tenant, ids, first, system_now).await? {
-                batch.contacts.entry(key).or_default().push(contact);
+            let of_root = |(root, members): (&String, &Vec<(String, String)>)| {
+                members.iter().map(|(id, _)| (id.clone(), root.clone())).collect::<Vec<_>>()
+            };
+            let roots: HashMap<String, String> = members.iter().flat_map(of_root).collect();
+            let ids = ids.into_iter().chain(roots.keys().map(String::as_str)).collect();
+            for ((tenant, id), contact) in read_contacts(tx, tenant, ids, first, system_now).await? {
+                // What was said to anyone of a profile was said to it.
+                let id = roots.get(&id).cloned().unwrap_or(id);
+                batch.contacts.entry((tenant, id)).or_default().push(contact);
             }
+            let keyed = |(root, members): (String, Vec<_>)| ((tenant.to_owned(), root), members);
+            batch.members.extend(members.into_iter().map(keyed));
             batch.loads.extend(lock_loads(tx, tenant, limited(&of_tenant), today).await?);
         }
         Ok(batch)

@@ -13,7 +13,7 @@ impl Store {
         found.ok_or(Error::NotFound { what: "decision", field: "decision_id" })
     }
 
-    /// Lists a customer's decisions, newest first.
+    /// Lists the decisions about a customer's profile, newest first.
     pub async fn list_decisions(
         &self,
         tenant: &str,
@@ -21,7 +21,11 @@ impl Store {
         page: Page,
     ) -> Result<(Vec<decision::Model>, String)> {
         let of_tenant = decision::Entity::find().filter(decision::Column::Tenant.eq(tenant));
-        let mut found = of_tenant.filter(decision::Column::CustomerId.eq(customer_id));
+        let members = self.members(tenant, customer_id).await?;
+        let mut found = match members.as_slice() {
+            [only] => of_tenant.filter(decision::Column::CustomerId.eq(only)),
+            members => of_tenant.filter(decision::Column::CustomerId.is_in(members)),
+        };
         let after = after(&page)?;
         if !after.is_empty() {
             found = found.filter(decision::Column::DecisionId.lt(after));

@@ -20,12 +20,12 @@ impl Store {
     /// no pick of the decision; WrongState if the pick was withheld.
     pub async fn record_response(&self, tenant: &str, told: &RecordResponseRequest, caller: &Identity) -> Result<()> {
         let decision = self.decision(tenant, &told.decision_id).await?;
+        self.check_customer(caller, "decision_id", tenant, &decision.customer_id).await?;
         let withheld = self.withheld(&decision, &told.strategy_id).await;
         let now = self.tenant_time(tenant).await?.now();
         let tx = self.db.begin().await?;
         let customer = lock_customers(&tx, tenant, BTreeSet::from([decision.customer_id.as_str()])).await?.pop();
         let customer = customer.ok_or(Error::NotFound { what: "decision", field: "decision_id" })?;
-        caller.check_owner("decision_id", &customer.customer_id, &customer.owner_path)?;
         if withheld? {
             return Err(Error::WrongState { what: "pick", state: "withheld".into() });
         }

@@ -66,6 +66,14 @@ impl Bank {
         publish(&self.db, content).await;
     }
 
+    /// Lets the feed tell whose profile a customer is part of.
+    pub async fn merge(&self, customer_id: &str, root_id: &str) {
+        let merge = profile::Merge { root_id: root_id.into(), root_key: format!("key-of-{root_id}") };
+        let tx = self.db.begin().await.unwrap();
+        customer::apply(&tx, &[response(header(customer_id), Change::Merge(merge))]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// A decision to be made for a member of "m" of whom everything is known.
     pub fn job(&self, request_id: &str, customer_id: &str) -> Arc<Job> {
         job(self.published.clone(), request_id, customer_id)

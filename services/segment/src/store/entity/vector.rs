@@ -14,6 +14,8 @@ pub struct Model {
     pub customer_id: String,
     /// The customer's random key.
     pub customer_key: String,
+    /// The customer that this one was merged into, whose vector answers for it; empty = none.
+    pub root_id: String,
     /// The organisation path that owns the customer.
     pub owner_path: String,
     /// The customer's place in bitmaps: by first sight from 0, and never another's.

@@ -14,6 +14,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Vector::Tenant).string().not_null())
             .col(ColumnDef::new(Vector::CustomerId).string().not_null())
             .col(ColumnDef::new(Vector::CustomerKey).string().not_null())
+            .col(ColumnDef::new(Vector::RootId).string().not_null())
             .col(ColumnDef::new(Vector::OwnerPath).string().not_null())
             .col(ColumnDef::new(Vector::Ordinal).big_integer().not_null())
             .col(ColumnDef::new(Vector::AsOf).big_integer().not_null())
@@ -41,6 +42,7 @@ enum Vector {
     Tenant,
     CustomerId,
     CustomerKey,
+    RootId,
     OwnerPath,
     Ordinal,
     AsOf,

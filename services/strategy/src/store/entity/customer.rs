@@ -14,6 +14,10 @@ pub struct Model {
     pub customer_id: String,
     /// The customer's random key.
     pub customer_key: String,
+    /// The customer whose profile this one is part of; itself if it was not merged into another.
+    pub root_id: String,
+    /// True if it is or was part of a profile of several.
+    pub merged: bool,
     /// The customer's partition, 0..63.
     pub partition: i32,
     /// The organisation path that owns the customer.

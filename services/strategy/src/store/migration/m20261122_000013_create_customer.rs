@@ -19,6 +19,13 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(tenant()).await?;
         manager.create_table(customer()).await?;
+        let roots = Index::create()
+            .name("customer_root")
+            .table(Customer::Table)
+            .col(Customer::Tenant)
+            .col(Customer::RootId)
+            .to_owned();
+        manager.create_index(roots).await?;
         Ok(())
     }
 
@@ -48,6 +55,8 @@ fn customer() -> TableCreateStatement {
         .col(ColumnDef::new(Customer::Tenant).string().not_null())
         .col(ColumnDef::new(Customer::CustomerId).string().not_null())
         .col(ColumnDef::new(Customer::CustomerKey).string().not_null())
+        .col(ColumnDef::new(Customer::RootId).string().not_null())
+        .col(ColumnDef::new(Customer::Merged).boolean().not_null())
         .col(ColumnDef::new(Customer::Partition).integer().not_null())
         .col(ColumnDef::new(Customer::OwnerPath).string().not_null())
         .col(ColumnDef::new(Customer::Format).small_integer().not_null())
@@ -74,6 +83,8 @@ enum Customer {
     Tenant,
     CustomerId,
     CustomerKey,
+    RootId,
+    Merged,
     Partition,
     OwnerPath,
     Format,
