@@ -60,6 +60,13 @@ impl ProfileService for Profiles {
         }
     }
 
+    async fn batch_get_profiles(
+        &self,
+        _request: Request<pb::BatchGetProfilesRequest>,
+    ) -> Result<Response<pb::BatchGetProfilesResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
     async fn watch_profiles(
         &self,
         request: Request<pb::WatchProfilesRequest>,
@@ -313,7 +320,7 @@ async fn deadlines_are_kept_in_both_tongues() {
     assert_eq!((status, &error["code"]), (StatusCode::GATEWAY_TIMEOUT, &json!("deadline_exceeded")));
     let (status, error) = suite.post(GET, &[("connect-timeout-ms", "soon")], slow).await;
     assert_eq!((status, violations(&error)), (StatusCode::BAD_REQUEST, vec!["connect-timeout-ms"]));
-    let mut request = suite.request(pb::GetProfileRequest { customer_id: "slow".into() });
+    let mut request = suite.request(pb::GetProfileRequest { customer_id: "slow".into(), ..Default::default() });
     request.set_timeout(Duration::from_millis(50));
     let status = suite.profiles().get_profile(request).await.unwrap_err();
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status}");
@@ -337,14 +344,16 @@ async fn a_service_that_is_not_there_is_named() {
 async fn grpc_passes_through_with_its_errors_and_streams() {
     let suite = Suite::start().await;
     let mut profiles = suite.profiles();
-    let ask = |customer_id: &str| suite.request(pb::GetProfileRequest { customer_id: customer_id.into() });
+    let ask = |customer_id: &str| {
+        suite.request(pb::GetProfileRequest { customer_id: customer_id.into(), ..Default::default() })
+    };
     let profile = profiles.get_profile(ask("C-1")).await.unwrap().into_inner();
     assert_eq!(profile.customer.unwrap().owner_path, "/bank");
     let status = profiles.get_profile(ask("nobody")).await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::NotFound, Some(ErrorReason::NotFound)));
     let status = profiles.get_profile(ask("")).await.unwrap_err();
     assert_eq!(field_faults(&status)[0].field, "customer_id");
-    let watch = pb::WatchProfilesRequest { cursor: "c".into(), kinds: Vec::new() };
+    let watch = pb::WatchProfilesRequest { cursor: "c".into(), ..Default::default() };
     let mut rows = profiles.watch_profiles(suite.service_request(watch)).await.unwrap().into_inner();
     for i in 0..3 {
         let Some(Item::Change(change)) = rows.message().await.unwrap().unwrap().item else { panic!("no change") };
@@ -394,7 +403,7 @@ async fn a_callers_trace_goes_on_in_the_service() {
     let seen = profile["position"].as_str().unwrap().to_owned();
     assert_eq!((seen.len(), &seen[..36]), (parent.len(), &parent[..36]));
     assert_ne!(seen[36..52], parent[36..52]);
-    let mut request = suite.request(pb::GetProfileRequest { customer_id: "C-1".into() });
+    let mut request = suite.request(pb::GetProfileRequest { customer_id: "C-1".into(), ..Default::default() });
     request.metadata_mut().insert("traceparent", parent.parse().unwrap());
     let seen = suite.profiles().get_profile(request).await.unwrap().into_inner().position;
     assert_eq!(&seen[..36], &parent[..36]);

@@ -29,7 +29,7 @@ pub use fence::{head, settled};
 pub use publish::{Row, publish};
 pub use retain::retain;
 pub use status::{Status, server};
-pub use watch::{Entry, Watch, watch};
+pub use watch::{Entry, Filter, Watch, watch};
 
 /// Into how many partitions customers fall.
 pub const PARTITIONS: u32 = 64;

@@ -43,7 +43,8 @@ pub async fn profiles(store: Store, channel: client::Channel, keys: Arc<Keys>, s
         let (mut client, keys) = (client.clone(), keys.clone());
         Box::pin(async move {
             let kinds = PROFILE_KINDS.map(i32::from).to_vec();
-            let request = client::as_service(&keys, NAME, None, profile::WatchProfilesRequest { cursor, kinds });
+            let watch = profile::WatchProfilesRequest { cursor, kinds, ..Default::default() };
+            let request = client::as_service(&keys, NAME, None, watch);
             Ok(client.watch_profiles(request).await?.into_inner().boxed())
         })
     });

@@ -14,6 +14,7 @@ pub mod industry;
 pub mod kyc;
 pub mod relation;
 pub mod merge;
+pub mod profile;
 pub mod snapshot;
 pub mod tag;
 pub mod tag_definition;

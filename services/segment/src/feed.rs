@@ -39,7 +39,7 @@ pub async fn follow(store: Store, memory: Memory, profile: Channel, keys: Arc<Ke
             let (mut client, keys) = (client.clone(), keys.clone());
             Box::pin(async move {
                 let kinds = KINDS.map(i32::from).to_vec();
-                let watch = profile::WatchProfilesRequest { cursor, kinds };
+                let watch = profile::WatchProfilesRequest { cursor, kinds, ..Default::default() };
                 let request = client::as_service(&keys, crate::NAME, None, watch);
                 Ok(client.watch_profiles(request).await?.into_inner().boxed())
             })

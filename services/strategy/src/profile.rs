@@ -19,7 +19,8 @@ const KINDS: [i32; 3] = [ChangeKind::Tenant as i32, ChangeKind::Standing as i32,
 pub async fn consume(database: Database, channel: Channel, status: Status) {
     let open = move |cursor: String| {
         let channel = channel.clone();
-        let request = channel.request(None, WatchProfilesRequest { cursor, kinds: KINDS.to_vec() });
+        let watch = WatchProfilesRequest { cursor, kinds: KINDS.to_vec(), ..Default::default() };
+        let request = channel.request(None, watch);
         let watch = async move {
             let answer = ProfileServiceClient::new(channel).watch_profiles(request).await?;
             Ok(answer.into_inner().boxed())

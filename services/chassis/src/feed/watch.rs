@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream::BoxStream};
 use huan_proto::feed::v1::{Header, Heartbeat};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, Query},
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, LikeExpr, Query},
 };
 use tokio::{
     sync::{mpsc, watch::Receiver},
@@ -25,6 +25,7 @@ use crate::{
     Error, Result,
     clock::{from_micros, timestamp},
     config,
+    identity::within,
     store::Store,
 };
 
@@ -35,12 +36,46 @@ const AHEAD: usize = 256;
 /// How soon a fence is looked at again; each further look waits twice as long, up to the polling time.
 const FENCE: Duration = Duration::from_millis(2);
 
+/// Whose rows a watcher wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The tenants; none = all.
+    pub tenants: Vec<String>,
+    /// Customers owned at or below this path, and what is about no customer; empty = all.
+    pub owner_path: String,
+}
+
+impl Filter {
+    /// True if rows with this header are wanted.
+    pub fn wants(&self, header: &Header) -> bool {
+        let of_tenant = self.tenants.is_empty() || self.tenants.contains(&header.tenant_id);
+        of_tenant && (header.customer_id.is_empty() || within(&header.owner_path, &self.owner_path))
+    }
+
+    fn rows(&self) -> Condition {
+        let mut wanted = Condition::all();
+        if !self.tenants.is_empty() {
+            wanted = wanted.add(entity::Column::Tenant.is_in(&self.tenants));
+        }
+        if within("/", &self.owner_path) {
+            return wanted;
+        }
+        // Within its own organisation path, no letter of which LIKE reads otherwise but _.
+        let path = self.owner_path.trim_end_matches('/');
+        let below = LikeExpr::new(format!("{}/%", path.replace('_', "\\_"))).escape('\\');
+        let owned = Condition::any().add(entity::Column::OwnerPath.eq(path)).add(entity::Column::OwnerPath.like(below));
+        wanted.add(owned.add(entity::Column::CustomerId.eq("")))
+    }
+}
+
 /// What a watcher wants, and how the service says it.
 pub struct Watch<T> {
     /// Where to go on; empty = from the state as it stands.
     pub cursor: String,
     /// The kinds wanted; none = all.
     pub kinds: Vec<i32>,
+    /// Whose rows are wanted; the snapshot holds no others.
+    pub filter: Filter,
     /// The state as it stands, in rows with empty cursors. Polled only if there is no cursor, and not before the
     /// position is noted from which the changes follow.
     pub snapshot: BoxStream<'static, Result<T>>,
@@ -254,6 +289,7 @@ impl<T> Watcher<T> {
         if !self.watch.kinds.is_empty() {
             rows = rows.filter(entity::Column::Kind.is_in(self.watch.kinds.iter().copied()));
         }
+        let rows = rows.filter(self.watch.filter.rows());
         Ok(rows.order_by_asc(entity::Column::Seq).limit(PAGE).all(self.store.read()).await?)
     }
 

@@ -173,6 +173,13 @@ impl CustomerService for Customers {
         Ok(Response::new(pb::ListCustomersResponse { customers, next_page_token: String::new() }))
     }
 
+    async fn search_customers(
+        &self,
+        _request: Request<pb::SearchCustomersRequest>,
+    ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
     async fn create_customer(
         &self,
         request: Request<pb::CreateCustomerRequest>,
@@ -210,6 +217,13 @@ impl ProfileService for Profiles {
     }
 
     type WatchProfilesStream = Watched;
+
+    async fn batch_get_profiles(
+        &self,
+        _request: Request<pb::BatchGetProfilesRequest>,
+    ) -> Result<Response<pb::BatchGetProfilesResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
 
     async fn watch_profiles(&self, _: Request<pb::WatchProfilesRequest>) -> Result<Response<Watched>, Status> {
         let one = stream::iter([Ok(pb::WatchProfilesResponse::default())]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream::BoxStream};
 use huan_chassis::{
     Result, config, directory,
-    feed::{self, Entry, Position, Row, Watch},
+    feed::{self, Entry, Filter, Position, Row, Watch},
     store::{Store, Tx},
 };
 use huan_proto::feed::v1::{Header, Heartbeat};
@@ -75,7 +75,11 @@ pub fn open_with(
     kinds: Vec<i32>,
 ) -> Result<Items> {
     let row = |entry| Ok(Item::Row(entry));
-    feed::watch(store, &FEED, Watch { cursor: cursor.into(), kinds, snapshot, row, heartbeat: Item::Heartbeat })
+    feed::watch(
+        store,
+        &FEED,
+        Watch { cursor: cursor.into(), kinds, filter: Filter::default(), snapshot, row, heartbeat: Item::Heartbeat },
+    )
 }
 
 /// A row of a snapshot: it has no cursor.

@@ -1,10 +1,14 @@
 //! Customers between wire and disk.
 
-use huan_chassis::{Identity, Result, check::Faults, clock};
-use huan_proto::profile::v1 as pb;
+use huan_chassis::{Error, Identity, Result, check::Faults, clock};
+use huan_proto::profile::v1::{self as pb, search_customers_request::By};
 
 use super::{attributes, company::company, day_text, envelope, keep, unique};
-use crate::store::entity::customer;
+use crate::store::{
+    entity::{customer, identity, lookup},
+    lookup::{ID_NUMBER, NAME, PHONE},
+    tenant::View,
+};
 
 /// The most attributes of a customer.
 const MAX_ATTRIBUTES: usize = 64;
@@ -76,13 +80,15 @@ pub struct List {
     pub owner_path: String,
     /// Of this type; 0 = all.
     pub customer_type: i32,
+    /// Of this relationship manager; "" = all.
+    pub manager_id: String,
     type_text: String,
 }
 
 impl List {
     /// What the list is narrowed by.
-    pub fn filter<'a>(&'a self, tenant: &'a str) -> [&'a str; 4] {
-        [tenant, "customers", &self.owner_path, &self.type_text]
+    pub fn filter<'a>(&'a self, tenant: &'a str) -> [&'a str; 5] {
+        [tenant, "customers", &self.owner_path, &self.type_text, &self.manager_id]
     }
 }
 
@@ -93,8 +99,36 @@ pub fn list(request: &pb::ListCustomersRequest, by: &Identity) -> Result<List> {
     let path = if request.owner_path.is_empty() { own } else { &request.owner_path };
     let owner_path = faults.path("owner_path", path);
     let customer_type = faults.optional_enumeration::<pb::CustomerType>("type", request.r#type) as i32;
-    let list = List { owner_path, customer_type, type_text: customer_type.to_string() };
+    let manager_id = faults.optional_text("manager_id", &request.manager_id, 64);
+    let list = List { owner_path, customer_type, manager_id, type_text: customer_type.to_string() };
     faults.finish().map(|()| list)
+}
+
+/// What a SearchCustomers searches by.
+#[derive(Debug)]
+pub enum Search {
+    /// A personal value, as it is looked up.
+    Value(lookup::Model),
+    /// An identity.
+    Identity(identity::Model),
+    /// Something of which nothing is left to compare: nobody has it.
+    Nothing,
+}
+
+/// Reads what a SearchCustomers searches by.
+pub fn search(request: pb::SearchCustomersRequest, view: &View) -> Result<Search> {
+    let mut faults = Faults::new();
+    let (kind, value) = match request.by {
+        Some(By::Identity(identity)) => {
+            return super::identity::row(None, Some(identity), view).map(Search::Identity);
+        }
+        Some(By::Name(name)) => (NAME, faults.text("name", &name, 200)),
+        Some(By::Phone(phone)) => (PHONE, faults.text("phone", &phone, 32)),
+        Some(By::IdNumber(id_number)) => (ID_NUMBER, faults.text("id_number", &id_number, 64)),
+        None => return Err(Error::invalid("by", "is required")),
+    };
+    faults.finish()?;
+    Ok(crate::store::lookup::row(view, kind, &value, "").map_or(Search::Nothing, Search::Value))
 }
 
 /// The row that CreateCustomer asks for.

@@ -7,10 +7,11 @@ use huan_proto::{
 };
 use prost::Message;
 
+use super::MAX_ROWS;
 use crate::store::entity::{consent, customer};
 
-/// The cursor and the kinds that a WatchProfiles asks for.
-pub fn watch(request: pb::WatchProfilesRequest) -> Result<(String, Vec<i32>)> {
+/// The cursor, the kinds and whose rows a WatchProfiles asks for.
+pub fn watch(request: pb::WatchProfilesRequest) -> Result<(String, Vec<i32>, feed::Filter)> {
     let mut faults = Faults::new();
     if request.kinds.is_empty() {
         faults.add("kinds", "is required");
@@ -18,7 +19,14 @@ pub fn watch(request: pb::WatchProfilesRequest) -> Result<(String, Vec<i32>)> {
     for (index, kind) in request.kinds.iter().enumerate() {
         faults.enumeration::<pb::ChangeKind>(&format!("kinds[{index}]"), *kind);
     }
-    faults.finish().map(|()| (request.cursor, request.kinds))
+    if request.tenant_ids.len() > MAX_ROWS {
+        faults.add("tenant_ids", format!("has more than {MAX_ROWS} entries"));
+    }
+    if !request.owner_path.is_empty() {
+        faults.path("owner_path", &request.owner_path);
+    }
+    let filter = feed::Filter { tenants: request.tenant_ids, owner_path: request.owner_path };
+    faults.finish().map(|()| (request.cursor, request.kinds, filter))
 }
 
 /// The row of a change to a tenant.
@@ -73,6 +81,14 @@ pub fn change(entry: feed::Entry) -> Result<pb::WatchProfilesResponse> {
 pub fn item(header: Header, change: Option<Change>) -> pb::WatchProfilesResponse {
     let change = pb::ProfileChange { header: Some(header), change };
     pb::WatchProfilesResponse { item: Some(Item::Change(change)) }
+}
+
+/// The header of an item; none if it is a heartbeat.
+pub fn header(item: &pb::WatchProfilesResponse) -> Option<&Header> {
+    match &item.item {
+        Some(Item::Change(change)) => change.header.as_ref(),
+        _ => None,
+    }
 }
 
 /// The item of a heartbeat.

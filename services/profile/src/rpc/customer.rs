@@ -33,6 +33,18 @@ impl CustomerService for Rpc {
         Ok(Response::new(pb::ListCustomersResponse { customers, next_page_token }))
     }
 
+    async fn search_customers(
+        &self,
+        request: Request<pb::SearchCustomersRequest>,
+    ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
+        let view = self.view(&request).await?;
+        let by = Identity::of(&request)?.clone();
+        let search = convert::customer::search(request.into_inner(), &view)?;
+        let (rows, truncated) = self.store.search_customers(&view.tenant, &by, &search).await?;
+        let customers = rows.iter().map(convert::customer::message).collect::<huan_chassis::Result<_>>()?;
+        Ok(Response::new(pb::SearchCustomersResponse { customers, truncated }))
+    }
+
     async fn create_customer(
         &self,
         request: Request<pb::CreateCustomerRequest>,

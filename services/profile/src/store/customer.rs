@@ -1,6 +1,6 @@
 //! Customers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::future::BoxFuture;
 use huan_chassis::{
@@ -19,12 +19,20 @@ use sha2::{Digest, Sha256};
 use super::{
     CHUNK, Store, below, consent,
     entity::customer,
-    proposal,
+    identity, lookup, proposal,
     root::{self, Root},
     tenant::View,
     upsert, vector,
 };
-use crate::convert::{self, customer::List};
+use crate::convert::{
+    self,
+    customer::{List, Search},
+};
+
+/// The most customers that a search answers with.
+const MAX_FOUND: usize = 100;
+/// The most customers that a search looks at.
+const MAX_LOOKED_AT: u64 = 1000;
 
 impl Store {
     /// Reads a customer. Errors: NotFound.
@@ -40,6 +48,9 @@ impl Store {
             let at = customer::Column::OwnerPath.eq(&list.owner_path);
             query = query.filter(Condition::any().add(at).add(below));
         }
+        if !list.manager_id.is_empty() {
+            query = query.filter(customer::Column::ManagerId.eq(&list.manager_id));
+        }
         if list.customer_type != 0 {
             query = query.filter(customer::Column::CustomerType.eq(list.customer_type));
         }
@@ -48,6 +59,35 @@ impl Store {
         }
         let rows = query.order_by_asc(customer::Column::CustomerId).limit(page.limit + 1);
         Ok(rows.all(self.db.read()).await?)
+    }
+
+    /// Finds customers by a personal value or an identity, as far as their profiles lie within the caller's scope, by
+    /// customer_id, and whether there may be more.
+    pub async fn search_customers(
+        &self,
+        tenant: &str,
+        by: &Identity,
+        search: &Search,
+    ) -> Result<(Vec<customer::Model>, bool)> {
+        let db = self.db.read();
+        let ids = match search {
+            Search::Nothing => Vec::new(),
+            Search::Value(row) => lookup::find(db, row, MAX_LOOKED_AT).await?,
+            Search::Identity(row) => identity::find(db, row).await?.into_iter().map(|row| row.customer_id).collect(),
+        };
+        let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+        let named = query.filter(customer::Column::CustomerId.is_in(&ids)).all(db).await?;
+        let seen: HashSet<String> = root::of(db, tenant, named.clone())
+            .await?
+            .into_iter()
+            .filter(|root| root.is_seen_by(by))
+            .map(|root| root.customer.customer_id)
+            .collect();
+        let mut found: Vec<_> = named.into_iter().filter(|row| seen.contains(&row.root_id)).collect();
+        found.sort_unstable_by(|one, other| one.customer_id.cmp(&other.customer_id));
+        let truncated = ids.len() as u64 == MAX_LOOKED_AT || found.len() > MAX_FOUND;
+        found.truncate(MAX_FOUND);
+        Ok((found, truncated))
     }
 
     /// Creates a customer, or answers with the one that this very request created, unless that has come to lie outside

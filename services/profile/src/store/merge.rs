@@ -29,7 +29,7 @@ use crate::{
 /// The most merges that a list shows.
 const MAX_LISTED: u64 = 1000;
 /// How often a merge begins anew because the profiles have changed under it.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 50;
 
 /// A merge to be made.
 #[derive(Debug, Clone)]

@@ -1,50 +1,106 @@
-//! The whole of one customer, read at one moment.
+//! The whole of a customer, or some parts of it, read at one moment.
 
-use huan_chassis::{Result, clock};
+use huan_chassis::{Error, Identity, Result, clock};
 use huan_proto::{profile::v1 as pb, types::v1::Value};
-use sea_orm::{ColumnTrait, EntityTrait, IsolationLevel, QueryFilter, TransactionTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IsolationLevel, QueryFilter, TransactionTrait,
+};
 
-use super::{Store, consent, customer, entity::vector, holding, identity, tag, tenant::View};
-use crate::convert::{self, envelope};
+use super::{Store, consent, customer, entity::vector, holding, identity, root::Root, tag, tenant::View};
+use crate::convert::{
+    self, envelope,
+    profile::{Part, Parts},
+};
 
 /// The most holdings and identities that a profile shows.
 const SHOWN: usize = 100;
 
 impl Store {
-    /// Reads the profile that a customer is part of, in one read transaction. Errors: NotFound.
-    pub async fn get_profile(&self, view: &View, customer_id: &str) -> Result<pb::GetProfileResponse> {
+    /// Reads these parts of the profile that a customer is part of, at one moment. Errors: NotFound.
+    pub async fn get_profile(&self, view: &View, customer_id: &str, parts: Parts) -> Result<pb::GetProfileResponse> {
+        let tx = self.snapshot_of_all().await?;
+        let root = customer::whole(&tx, &view.tenant, customer_id).await?;
+        let profile = self.read_profile(&tx, view, &root, parts).await?;
+        tx.commit().await?;
+        Ok(profile)
+    }
+
+    /// Reads these parts of many profiles at one moment; answers with the ids too of customers that there are not, or
+    /// whose profile lies outside the caller's scope.
+    pub async fn batch_get_profiles(
+        &self,
+        view: &View,
+        by: &Identity,
+        ids: Vec<String>,
+        parts: Parts,
+    ) -> Result<(Vec<pb::CustomerProfile>, Vec<String>)> {
+        let (mut profiles, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+        let tx = self.snapshot_of_all().await?;
+        for id in ids {
+            let root = match customer::whole(&tx, &view.tenant, &id).await {
+                Ok(root) if root.is_seen_by(by) => root,
+                Ok(_) | Err(Error::NotFound { .. }) => {
+                    missing.push(id);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let profile = Some(self.read_profile(&tx, view, &root, parts).await?);
+            profiles.push(pb::CustomerProfile { id, profile });
+        }
+        tx.commit().await?;
+        Ok((profiles, missing))
+    }
+
+    async fn read_profile(
+        &self,
+        db: &impl ConnectionTrait,
+        view: &View,
+        root: &Root,
+        parts: Parts,
+    ) -> Result<pb::GetProfileResponse> {
         let (tenant, now) = (view.tenant.as_str(), clock::micros(view.time.now()));
+        let ids: Vec<String> = root.ids().map(str::to_owned).collect();
+        let mut profile = pb::GetProfileResponse::default();
+        if parts.has(Part::Customer) {
+            profile.customer = Some(convert::customer::message(&root.customer)?);
+        }
+        if parts.has(Part::Merged) {
+            profile.merged = root.others.iter().map(convert::customer::message).collect::<Result<_>>()?;
+        }
+        if parts.has(Part::Features) {
+            let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
+            if let Some(row) = query.filter(vector::Column::CustomerId.eq(&ids[0])).one(db).await? {
+                let vector: pb::Vector = envelope::open(row.format, &row.payload)?;
+                (profile.as_of_time, profile.position) = (vector.as_of_time, row.position);
+                profile.features = named(view, vector);
+            }
+        }
+        if parts.has(Part::Tags) {
+            profile.tags = tag::of(db, tenant, &ids, now).await?.into_iter().map(convert::tag::message).collect();
+        }
+        if parts.has(Part::Holdings) {
+            profile.holdings = holding::of(db, tenant, &ids).await?;
+            profile.holdings.truncate(SHOWN);
+        }
+        if parts.has(Part::Identities) {
+            profile.identities = identity::of(db, tenant, &ids).await?;
+            profile.identities.truncate(SHOWN);
+        }
+        if parts.has(Part::Consents) {
+            let held = consent::holding(db, tenant, std::slice::from_ref(root)).await?.into_iter().flatten();
+            let holding_now = held.filter(|consent| consent.expire_time > now);
+            profile.consents = holding_now.map(convert::consent::message).collect();
+        }
+        Ok(profile)
+    }
+
+    /// A transaction that reads everything as it stands at one moment.
+    async fn snapshot_of_all(&self) -> Result<DatabaseTransaction> {
         let db = self.db.read();
         let postgres = db.get_database_backend() == sea_orm::DbBackend::Postgres;
         // SQLite reads one snapshot anyway.
-        let tx = db.begin_with_config(postgres.then_some(IsolationLevel::RepeatableRead), None).await?;
-        let root = customer::whole(&tx, tenant, customer_id).await?;
-        let ids: Vec<String> = root.ids().map(str::to_owned).collect();
-        let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
-        let row = query.filter(vector::Column::CustomerId.eq(&ids[0])).one(&tx).await?;
-        let (vector, position) = match row {
-            Some(row) => (envelope::open(row.format, &row.payload)?, row.position),
-            None => (pb::Vector::default(), String::new()),
-        };
-        let tags = tag::of(&tx, tenant, &ids, now).await?;
-        let mut holdings = holding::of(&tx, tenant, &ids).await?;
-        let mut identities = identity::of(&tx, tenant, &ids).await?;
-        let consents = consent::holding(&tx, tenant, std::slice::from_ref(&root)).await?;
-        tx.commit().await?;
-        holdings.truncate(SHOWN);
-        identities.truncate(SHOWN);
-        let holding_now = consents.into_iter().flatten().filter(|consent| consent.expire_time > now);
-        Ok(pb::GetProfileResponse {
-            customer: Some(convert::customer::message(&root.customer)?),
-            merged: root.others.iter().map(convert::customer::message).collect::<Result<_>>()?,
-            as_of_time: vector.as_of_time,
-            features: named(view, vector),
-            tags: tags.into_iter().map(convert::tag::message).collect(),
-            holdings,
-            identities,
-            consents: holding_now.map(convert::consent::message).collect(),
-            position,
-        })
+        Ok(db.begin_with_config(postgres.then_some(IsolationLevel::RepeatableRead), None).await?)
     }
 }
 

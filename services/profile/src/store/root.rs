@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use huan_chassis::{Result, store::Tx};
+use huan_chassis::{Identity, Result, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -40,6 +40,12 @@ impl Root {
     /// The ids of all its customers, the root's first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.members().map(|member| member.customer_id.as_str())
+    }
+
+    /// Whether the profile lies within a caller's scope; a token of one customer sees the profile of that customer.
+    pub fn is_seen_by(&self, by: &Identity) -> bool {
+        let own = by.customer_id.as_deref().filter(|own| self.ids().any(|id| id == *own));
+        by.check_owner("customer_id", own.unwrap_or(&self.customer.customer_id), &self.customer.owner_path).is_ok()
     }
 
     /// What its customers are together. Error: internal, if an envelope does not open.

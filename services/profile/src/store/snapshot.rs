@@ -22,8 +22,8 @@ type Items = BoxStream<'static, Result<WatchProfilesResponse>>;
 type Key = Vec<String>;
 
 impl Store {
-    /// The state as it stands, of the kinds wanted (none named = all).
-    pub fn snapshot(&self, kinds: &[i32]) -> Items {
+    /// The state as it stands, of the kinds (none named = all) and customers wanted.
+    pub fn snapshot(&self, kinds: &[i32], filter: feed::Filter) -> Items {
         let wants = |kind: pb::ChangeKind| kinds.is_empty() || kinds.contains(&kind.into());
         let mut parts: Vec<Items> = Vec::new();
         if wants(pb::ChangeKind::Tenant) || wants(pb::ChangeKind::Catalogue) {
@@ -41,7 +41,11 @@ impl Store {
         if wants(pb::ChangeKind::Outcome) {
             parts.push(self.pages(|store, after| Box::pin(async move { store.outcome_page(after).await })));
         }
-        stream::iter(parts).flatten().boxed()
+        let wanted = move |item: &Result<WatchProfilesResponse>| {
+            let header = item.as_ref().ok().and_then(convert::feed::header);
+            std::future::ready(header.is_none_or(|header| filter.wants(header)))
+        };
+        stream::iter(parts).flatten().filter(wanted).boxed()
     }
 
     fn pages(&self, page: fn(Store, Key) -> futures::future::BoxFuture<'static, Result<PageOf>>) -> Items {

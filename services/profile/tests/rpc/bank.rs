@@ -181,7 +181,7 @@ impl Bank {
 
     /// The whole profile of a customer.
     pub async fn profile(&self, customer_id: &str) -> pb::GetProfileResponse {
-        let request = pb::GetProfileRequest { customer_id: customer_id.into() };
+        let request = pb::GetProfileRequest { customer_id: customer_id.into(), ..Default::default() };
         self.profiles().get_profile(self.service(request)).await.unwrap().into_inner()
     }
 

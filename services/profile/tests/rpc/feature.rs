@@ -162,6 +162,7 @@ async fn the_catalogue_goes_out_before_the_vectors_that_use_it() {
     let request = pb::WatchProfilesRequest {
         cursor: String::new(),
         kinds: vec![pb::ChangeKind::Catalogue.into(), pb::ChangeKind::Vector.into()],
+        ..Default::default()
     };
     let mut stream = bank.profiles().watch_profiles(bank.service(request)).await.unwrap().into_inner();
     add(&bank, "a", aggregate("big", AggregateOp::Count, "amount_minor > 1", "")).await;

@@ -13,6 +13,7 @@ mod identity;
 mod merge;
 mod kyc;
 mod profile;
+mod search;
 mod relation;
 mod snapshot;
 mod tag;

@@ -179,7 +179,7 @@ async fn a_merge_is_taken_back_within_scope_only_and_once() {
 async fn who_owns_the_profile_owns_all_of_it() {
     let bank = open().await;
     bank.merged("C-1", "C-2").await;
-    let get = |id: &str| pb::GetProfileRequest { customer_id: id.into() };
+    let get = |id: &str| pb::GetProfileRequest { customer_id: id.into(), ..Default::default() };
     assert!(bank.profiles().get_profile(bank.manager("/hq/east", get("C-2"))).await.is_ok());
     assert_eq!(refused(bank.profiles().get_profile(bank.manager("/hq/west", get("C-2"))).await), OUT_OF_SCOPE);
 }

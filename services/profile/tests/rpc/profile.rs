@@ -22,7 +22,8 @@ pub const ALL: [pb::ChangeKind; 6] = [
 ];
 
 pub fn watch(cursor: &str, kinds: &[pb::ChangeKind]) -> pb::WatchProfilesRequest {
-    pb::WatchProfilesRequest { cursor: cursor.into(), kinds: kinds.iter().map(|kind| (*kind).into()).collect() }
+    let kinds = kinds.iter().map(|kind| (*kind).into()).collect();
+    pb::WatchProfilesRequest { cursor: cursor.into(), kinds, ..Default::default() }
 }
 
 /// The changes up to the next heartbeat after at least `least` of them, and that heartbeat's cursor.
@@ -70,7 +71,7 @@ async fn a_profile_is_all_that_is_known() {
     assert_eq!((profile.position, profile.as_of_time), (taken.position, Some(at(NOON))));
     let names: Vec<_> = profile.features.iter().map(|feature| feature.name.as_str()).collect();
     assert!(names.starts_with(&["customer_type"]) && names.contains(&"last_salary_day"));
-    let get = |id: &str| pb::GetProfileRequest { customer_id: id.into() };
+    let get = |id: &str| pb::GetProfileRequest { customer_id: id.into(), ..Default::default() };
     assert_eq!(refused(bank.profiles().get_profile(bank.service(get("C-9"))).await), MISSING);
     assert_eq!(refused(bank.profiles().get_profile(bank.manager("/hq/west", get("C-1"))).await), OUT_OF_SCOPE);
 }
@@ -133,7 +134,7 @@ async fn a_watch_is_for_services_and_for_kinds_that_there_are() {
     let user = bank.user("bank", "admin", "/", watch("", &ALL));
     assert_eq!(refused(profiles.watch_profiles(user).await), NO_PERMISSION);
     assert_eq!(fields(profiles.watch_profiles(bank.service(watch("", &[]))).await), ["kinds"]);
-    let unknown = pb::WatchProfilesRequest { cursor: String::new(), kinds: vec![0, 77] };
+    let unknown = pb::WatchProfilesRequest { kinds: vec![0, 77], ..Default::default() };
     assert_eq!(fields(profiles.watch_profiles(bank.service(unknown)).await), ["kinds[0]", "kinds[1]"]);
     let answer = profiles.watch_profiles(bank.service(watch("not a cursor", &ALL))).await;
     assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument);

@@ -8,7 +8,7 @@ use huan_chassis::{
     store::{Store as Database, test},
 };
 use huan_profile::{
-    convert,
+    convert::{self, profile::Parts},
     store::{
         Store,
         entity::{event_day, vector},
@@ -82,7 +82,7 @@ pub async fn set_clock(store: &Store, seconds: i64) {
 
 pub async fn numbers(store: &Store, customer_id: &str) -> HashMap<String, f64> {
     let view = store.view("bank").await.unwrap();
-    let profile = store.get_profile(&view, customer_id).await.unwrap();
+    let profile = store.get_profile(&view, customer_id, Parts::ALL).await.unwrap();
     let number = |feature: pb::NamedValue| match feature.value?.kind? {
         Value::Number(number) => Some((feature.name, number)),
         _ => None,

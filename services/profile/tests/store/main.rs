@@ -5,5 +5,6 @@
 mod build;
 mod export;
 mod ingest;
+mod merge;
 mod relation;
 mod schema;

@@ -258,17 +258,25 @@ impl ProfileService for Profiles {
         Err(Error::NotFound { what: "customer", field: "customer_id" }.into())
     }
 
+    async fn batch_get_profiles(
+        &self,
+        _: Request<profile::BatchGetProfilesRequest>,
+    ) -> Result<Response<profile::BatchGetProfilesResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
     async fn watch_profiles(
         &self,
         request: Request<profile::WatchProfilesRequest>,
     ) -> Result<Response<Self::WatchProfilesStream>, Status> {
-        let profile::WatchProfilesRequest { cursor, kinds } = request.into_inner();
+        let profile::WatchProfilesRequest { cursor, kinds, .. } = request.into_inner();
         // From the start, not from a snapshot that this feed has not.
         let cursor = if cursor.is_empty() { Position::default().to_string() } else { cursor };
         let config = config::Feed { retention_hours: 1, poll_millis: 10, heartbeat_millis: 20 };
         let watch = feed::Watch {
             cursor,
             kinds,
+            filter: feed::Filter::default(),
             snapshot: stream::empty().boxed(),
             row: change,
             heartbeat: |heartbeat: Heartbeat| profile::WatchProfilesResponse { item: Some(Item::Heartbeat(heartbeat)) },

@@ -84,7 +84,8 @@ impl DecisionService for Rpc {
         let pb::WatchDecisionsRequest { cursor, kinds } = request.into_inner();
         let kinds = change::kinds(kinds)?;
         let snapshot = self.store.snapshot(&kinds);
-        let watch = feed::Watch { cursor, kinds, snapshot, row: change::published, heartbeat: change::heartbeat };
+        let (row, heartbeat) = (change::published, change::heartbeat);
+        let watch = feed::Watch { cursor, kinds, filter: feed::Filter::default(), snapshot, row, heartbeat };
         Ok(Response::new(feed::watch(self.store.database(), &self.feed, watch)?))
     }
 }
