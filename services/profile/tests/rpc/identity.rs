@@ -76,6 +76,25 @@ async fn faults_and_unknown_customers_are_refused() {
 }
 
 #[tokio::test]
+async fn a_device_joins_the_customer_who_logs_in() {
+    let bank = open().await;
+    let device =
+        |value: &str| Some(pb::Identity { namespace: "app_device".into(), value: value.into(), ..Default::default() });
+    let join = |id: &str, value: &str| pb::JoinDeviceRequest { customer_id: id.into(), identity: device(value) };
+    for _ in 0..2 {
+        let joined = bank.identities().join_device(bank.service(join("C-1", "d-1"))).await.unwrap().into_inner();
+        assert_eq!(joined, pb::JoinDeviceResponse::default());
+    }
+    let resolve = pb::ResolveIdentityRequest { identity: device("d-1") };
+    let found = bank.identities().resolve_identity(bank.service(resolve)).await.unwrap().into_inner();
+    assert_eq!(found.customer_id, "C-1");
+    assert_eq!(refused(bank.identities().join_device(bank.service(join("C-2", "d-1"))).await), TAKEN);
+    assert_eq!(refused(bank.identities().join_device(bank.service(join("C-9", "d-2"))).await), MISSING);
+    let phone = pb::JoinDeviceRequest { customer_id: "C-1".into(), identity: phone("138") };
+    assert_eq!(fields(bank.identities().join_device(bank.service(phone)).await), ["identity.namespace"]);
+}
+
+#[tokio::test]
 async fn another_branchs_identity_is_not_found() {
     let bank = open().await;
     bank.identities().add_identity(bank.service(add("C-2", "139"))).await.unwrap();

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use huan_chassis::{
     Error, Identity,
-    identity::{Kind, PermissionSet},
+    identity::{Kind as Caller, PermissionSet},
     store::{Store as Database, test},
 };
 use huan_profile::{
     convert::{self, profile::Parts},
-    store::{Store, entity::identity, merge::Ask, migration::Migrator},
+    store::{Store, entity::identity, identity::resolve_or_create, merge::Ask, migration::Migrator},
 };
-use huan_proto::profile::v1::{self as pb, profile_change::Change, watch_profiles_response::Item};
+use huan_proto::{
+    profile::v1::{self as pb, profile_change::Change, watch_profiles_response::Item},
+    types::v1::value::Kind,
+};
 
 const NOON: i64 = 1_718_424_000;
 const DAY: i64 = 86_400;
@@ -117,7 +120,7 @@ fn without_undone(steps: &[Step]) -> Vec<Step> {
 fn boss() -> Identity {
     Identity {
         subject: "boss".into(),
-        kind: Kind::Service,
+        kind: Caller::Service,
         tenant: None,
         permissions: PermissionSet::ALL,
         org_path: String::new(),
@@ -185,7 +188,7 @@ impl Bank {
             }
             Step::Tag(customer_id, name) => {
                 let tag = Some(pb::Tag { name, source: "rule:1".into(), ..Default::default() });
-                let row = convert::tag::attach(pb::AttachTagRequest { customer_id, tag }, self.tenant).unwrap();
+                let row = convert::tag::attach(pb::AttachTagRequest { customer_id, tag }, &view, "boss").unwrap();
                 store.attach_tag(&view, row).await.unwrap();
             }
             Step::Consent(consent) => {
@@ -206,6 +209,17 @@ impl Bank {
                 let request = pb::UpdateCustomerRequest { customer_id, revision, update_mask, customer };
                 store.update_customer(&view, request).await.unwrap();
             }
+        }
+    }
+
+    /// Card payments of a customer's profile in 30 days.
+    async fn card_count(&self, customer_id: &str) -> f64 {
+        let view = self.store.view(self.tenant).await.unwrap();
+        let profile = self.store.get_profile(&view, customer_id, Parts::ALL).await.unwrap();
+        let count = profile.features.into_iter().find(|feature| feature.name == "card_count_30d").unwrap();
+        match count.value.unwrap().kind.unwrap() {
+            Kind::Number(count) => count,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -285,6 +299,51 @@ fn said(customer_id: String) -> pb::Consent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_visitor_did_on_a_device_joins_the_customer_who_logs_in() {
+    test::each(Migrator, async |db| {
+        let mut bank = Bank::open(open(db.clone()), "bank").await;
+        let view = bank.store.view("bank").await.unwrap();
+        let device = |customer_id: Option<&str>| {
+            let given = pb::Identity { namespace: "app_device".into(), value: "d-1".into(), ..Default::default() };
+            convert::identity::row(customer_id, Some(given), &view).unwrap()
+        };
+        let mut visitors = Vec::new();
+        for _ in 0..2 {
+            let tx = db.begin().await.unwrap();
+            let known = resolve_or_create(&tx, &view, vec![device(None)]).await.unwrap();
+            tx.commit().await.unwrap();
+            visitors.extend(known.into_values());
+        }
+        assert!(visitors[0].starts_with("anon_") && visitors[0] == visitors[1], "{visitors:?}");
+        let event = |n: &str, customer_id: &str| {
+            Step::Event(pb::Event {
+                source: "app".into(),
+                source_id: n.into(),
+                customer_id: customer_id.into(),
+                r#type: "card_payment".into(),
+                occur_time: Some(at(NOON - DAY)),
+                amount_minor: 1,
+                ..Default::default()
+            })
+        };
+        bank.take(&event("1", &visitors[0])).await;
+        bank.take(&event("2", "C-1")).await;
+        let (merge_id, position) = bank.store.join_device(&view, &boss(), device(Some("C-1"))).await.unwrap();
+        assert!(!merge_id.is_empty() && position.is_some());
+        assert_eq!(bank.card_count("C-1").await, 2.0);
+        bank.take(&event("3", &visitors[0])).await;
+        assert_eq!(bank.card_count("C-1").await, 3.0);
+        let again = bank.store.join_device(&view, &boss(), device(Some("C-1"))).await.unwrap();
+        assert_eq!(again, (String::new(), None));
+        let other = bank.store.join_device(&view, &boss(), device(Some("C-2"))).await;
+        assert!(matches!(other, Err(Error::AlreadyExists { what: "identity", field: "identity" })));
+        bank.store.unmerge_customers(&view, &boss(), &merge_id).await.unwrap();
+        assert_eq!((bank.card_count("C-1").await, bank.card_count(&visitors[0]).await), (1.0, 2.0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn writers_of_one_profile_do_not_wait_for_each_other_for_ever() {
     test::each(Migrator, async |db| {
         let store = open(db);
@@ -318,15 +377,12 @@ async fn writers_of_one_profile_do_not_wait_for_each_other_for_ever() {
         let mut counts = BTreeMap::new();
         let view = bank.store.view("bank").await.unwrap();
         for n in 0..CUSTOMERS {
-            let profile = bank.store.get_profile(&view, &format!("C-{n}"), Parts::ALL).await.unwrap();
-            let root = profile.customer.unwrap().customer_id;
-            let count = profile.features.into_iter().find(|feature| feature.name == "card_count_30d");
-            counts.insert(root, format!("{:?}", count.unwrap().value.unwrap().kind.unwrap()));
+            let id = format!("C-{n}");
+            let profile = bank.store.get_profile(&view, &id, Parts::ALL).await.unwrap();
+            counts.insert(profile.customer.unwrap().customer_id, bank.card_count(&id).await);
         }
-        let number = |text: &String| text.trim_start_matches("Number(").trim_end_matches(')').parse::<f64>().unwrap();
-        let events =
-            (0..60_u64).filter(|n| n % 4 == 3 || (n % 4 == 0 && Draw(*n).customer() == format!("C-{}", n % CUSTOMERS)));
-        assert_eq!(counts.values().map(number).sum::<f64>(), events.count() as f64);
+        let is_event = |n: &u64| n % 4 == 3 || (n % 4 == 0 && Draw(*n).customer() == format!("C-{}", n % CUSTOMERS));
+        assert_eq!(counts.values().sum::<f64>(), (0..60_u64).filter(is_event).count() as f64);
     })
     .await;
 }
