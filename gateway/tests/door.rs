@@ -23,6 +23,8 @@ use huan_proto::{
     feed::v1::Header,
     profile::v1::{
         self as pb,
+        event_service_client::EventServiceClient,
+        event_service_server::{EventService, EventServiceServer},
         profile_service_client::ProfileServiceClient,
         profile_service_server::{ProfileService, ProfileServiceServer, SERVICE_NAME},
         watch_profiles_response::Item,
@@ -32,7 +34,7 @@ use huan_proto::{
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value as Json, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use tonic::{Code, Request, Response, Status, Streaming, transport::Channel};
 
 /// What stands behind the gateway: the contract of profile, over the chassis' server with all its layers.
 struct Profiles;
@@ -79,6 +81,46 @@ impl ProfileService for Profiles {
         let rows = (0..3).map(move |i| Ok(pb::WatchProfilesResponse { item: Some(Item::Change(change(i))) }));
         let end = stream::iter([Err(Status::from(Error::CursorExpired))]);
         Ok(Response::new(Box::pin(futures::StreamExt::chain(stream::iter(rows.collect::<Vec<_>>()), end))))
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Profiles {
+    type StreamEventsStream = Pin<Box<dyn Stream<Item = Result<pb::StreamEventsResponse, Status>> + Send>>;
+
+    async fn stream_events(
+        &self,
+        request: Request<Streaming<pb::StreamEventsRequest>>,
+    ) -> Result<Response<Self::StreamEventsStream>, Status> {
+        let answer = |batch: Result<pb::StreamEventsRequest, Status>| {
+            batch.map(|batch| pb::StreamEventsResponse { sequence: batch.sequence, ..Default::default() })
+        };
+        Ok(Response::new(Box::pin(futures::StreamExt::map(request.into_inner(), answer))))
+    }
+
+    async fn ingest_events(
+        &self,
+        _: Request<pb::IngestEventsRequest>,
+    ) -> Result<Response<pb::IngestEventsResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn list_events(&self, _: Request<pb::ListEventsRequest>) -> Result<Response<pb::ListEventsResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn register_event_type(
+        &self,
+        _: Request<pb::RegisterEventTypeRequest>,
+    ) -> Result<Response<pb::RegisterEventTypeResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn list_event_types(
+        &self,
+        _: Request<pb::ListEventTypesRequest>,
+    ) -> Result<Response<pb::ListEventTypesResponse>, Status> {
+        Err(Status::unimplemented("not here"))
     }
 }
 
@@ -181,6 +223,7 @@ async fn upstream(keys: Arc<Keys>) -> (oneshot::Sender<()>, String) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
     let routes = tonic::service::Routes::new(ProfileServiceServer::new(Profiles));
+    let routes = routes.add_service(EventServiceServer::new(Profiles));
     let parts = Parts { service: "profile", routes, keys, owners: Arc::new(Profiles), names: &[SERVICE_NAME] };
     tokio::spawn(async { server::serve(parts, listener, async { drop(stopped.await) }).await.unwrap() });
     (stop, url)
@@ -363,6 +406,21 @@ async fn grpc_passes_through_with_its_errors_and_streams() {
     assert_eq!((status.code(), reason(&status)), (Code::OutOfRange, Some(ErrorReason::CursorExpired)));
     let status = profiles.watch_profiles(suite.request(pb::WatchProfilesRequest::default())).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_through_in_both_directions_while_it_lasts() {
+    let suite = Suite::start().await;
+    let (mut send, sent) = futures::channel::mpsc::channel(1);
+    let mut events = EventServiceClient::new(suite.channel.clone());
+    let mut answers = events.stream_events(suite.service_request(sent)).await.unwrap().into_inner();
+    for sequence in 1..=3 {
+        let batch = pb::StreamEventsRequest { sequence, ..Default::default() };
+        futures::SinkExt::send(&mut send, batch).await.unwrap();
+        assert_eq!(answers.message().await.unwrap().unwrap().sequence, sequence);
+    }
+    drop(send);
+    assert!(answers.message().await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

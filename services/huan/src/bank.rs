@@ -152,7 +152,7 @@ impl Sim {
             r#type: "purchase".to_owned(),
             occur_time: Some(clock::timestamp(time)),
             amount_minor: purchase.amount_minor,
-            attributes: Default::default(),
+            ..Default::default()
         })
     }
 

@@ -28,6 +28,18 @@ pub struct Config {
     pub roll: Roll,
     /// Snapshots as Parquet files.
     pub snapshot: Snapshot,
+    /// The events that were refused.
+    pub dead_letter: DeadLetter,
+}
+
+/// The events that were refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeadLetter {
+    /// How long they are kept.
+    pub retention_days: u32,
+    /// How many of a tenant are kept.
+    pub keep: u64,
 }
 
 /// What customers allow.

@@ -3,6 +3,7 @@
 pub mod company;
 pub mod consent;
 pub mod customer;
+pub mod dead_letter;
 pub mod envelope;
 pub mod event;
 pub mod event_type;

@@ -55,6 +55,7 @@ pub async fn serve(
     let database = Database::open::<Migrator>(&config.database).await?;
     let store = Store::new(database.clone());
     tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
+    tokio::spawn(store.clone().retain_dead_letters(config.dead_letter));
     tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
     tokio::spawn(store.clone().build_for_ever(Duration::from_millis(config.roll.every_millis)));
     let bucket = Bucket::new(config.snapshot.clone());

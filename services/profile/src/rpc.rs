@@ -3,6 +3,7 @@
 
 mod consent;
 mod customer;
+mod dead_letter;
 mod event;
 mod feature;
 mod holding;
@@ -13,6 +14,7 @@ mod kyc;
 mod profile;
 mod relation;
 mod snapshot;
+mod stream;
 mod tag;
 mod tenant;
 
@@ -21,12 +23,13 @@ use std::sync::Arc;
 use huan_chassis::{Identity, Result, config};
 use huan_proto::profile::v1::{
     consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
-    event_service_server::EventServiceServer, feature_service_server::FeatureServiceServer,
-    holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
-    industry_service_server::IndustryServiceServer, kyc_service_server::KycServiceServer,
-    merge_service_server::MergeServiceServer, profile_service_server::ProfileServiceServer,
-    relation_service_server::RelationServiceServer, snapshot_service_server::SnapshotServiceServer,
-    tag_service_server::TagServiceServer, tenant_service_server::TenantServiceServer,
+    dead_letter_service_server::DeadLetterServiceServer, event_service_server::EventServiceServer,
+    feature_service_server::FeatureServiceServer, holding_service_server::HoldingServiceServer,
+    identity_service_server::IdentityServiceServer, industry_service_server::IndustryServiceServer,
+    kyc_service_server::KycServiceServer, merge_service_server::MergeServiceServer,
+    profile_service_server::ProfileServiceServer, relation_service_server::RelationServiceServer,
+    snapshot_service_server::SnapshotServiceServer, tag_service_server::TagServiceServer,
+    tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
 
@@ -44,6 +47,7 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.HoldingService",
     "huan.profile.v1.ConsentService",
     "huan.profile.v1.EventService",
+    "huan.profile.v1.DeadLetterService",
     "huan.profile.v1.FeatureService",
     "huan.profile.v1.TagService",
     "huan.profile.v1.RelationService",
@@ -78,6 +82,7 @@ impl Rpc {
             .add_service(HoldingServiceServer::from_arc(rpc.clone()))
             .add_service(ConsentServiceServer::from_arc(rpc.clone()))
             .add_service(EventServiceServer::from_arc(rpc.clone()))
+            .add_service(DeadLetterServiceServer::from_arc(rpc.clone()))
             .add_service(FeatureServiceServer::from_arc(rpc.clone()))
             .add_service(TagServiceServer::from_arc(rpc.clone()))
             .add_service(RelationServiceServer::from_arc(rpc.clone()))

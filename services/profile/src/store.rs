@@ -4,6 +4,7 @@
 pub mod build;
 pub mod consent;
 pub mod customer;
+pub mod dead_letter;
 pub mod entity;
 pub mod event;
 pub mod event_type;
@@ -13,6 +14,7 @@ pub mod feature;
 pub mod holding;
 pub mod identity;
 pub mod ingest;
+pub mod intake;
 pub mod lookup;
 pub mod merge;
 pub mod kyc;
@@ -63,6 +65,7 @@ pub struct Store {
     roll: Arc<Notify>,
     exports: Arc<Notify>,
     build: Arc<Notify>,
+    letters: Arc<dead_letter::Letters>,
 }
 
 impl Store {
@@ -73,7 +76,15 @@ impl Store {
             Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), jobs)))
         };
         let tenants = Arc::new(Tenants::new(db.clone()));
-        Self { db, tenants, ingest, roll: Arc::default(), exports: Arc::default(), build: Arc::default() }
+        Self {
+            db,
+            tenants,
+            ingest,
+            roll: Arc::default(),
+            exports: Arc::default(),
+            build: Arc::default(),
+            letters: Arc::default(),
+        }
     }
 
     /// The database, for what the chassis does with it.

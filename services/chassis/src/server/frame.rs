@@ -1,5 +1,5 @@
-//! One gRPC message in its frame: a flag, a length, and the message. It reads and writes frames; what is in them is
-//! for the layers.
+//! gRPC messages in their frames: a flag, a length, and the message. It reads and writes frames; what is in them is for
+//! the layers.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Limited};
@@ -28,6 +28,37 @@ pub(super) fn message(frame: &Bytes) -> Result<Bytes> {
     Ok(frame.slice(PREFIX..))
 }
 
+/// Takes the next frame out of a stream's body, as it was sent; none at the end. `rest` is what was read beyond the frame
+/// before. Errors: Invalid if a message is too large or compressed, or breaks off; the body's own.
+pub(super) async fn next(body: &mut Body, rest: &mut BytesMut) -> Result<Option<Bytes>> {
+    loop {
+        if let Some(frame) = split(rest)? {
+            return Ok(Some(frame));
+        }
+        match body.frame().await.transpose().map_err(Error::Status)?.map(http_body::Frame::into_data) {
+            Some(Ok(data)) => rest.extend_from_slice(&data),
+            // Trailers, which requests do not have.
+            Some(Err(_)) => {}
+            None if rest.is_empty() => return Ok(None),
+            None => return Err(Error::invalid("request", "breaks off")),
+        }
+    }
+}
+
+/// The message of a frame that [`next`] gave.
+pub(super) fn body_of(frame: &Bytes) -> Bytes {
+    frame.slice(PREFIX.min(frame.len())..)
+}
+
+fn split(rest: &mut BytesMut) -> Result<Option<Bytes>> {
+    let Some(prefix) = rest.get(..PREFIX) else { return Ok(None) };
+    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
+    if prefix[0] != 0 || length > MAX_MESSAGE_BYTES {
+        return Err(Error::invalid("request", format!("is compressed, or larger than {MAX_MESSAGE_BYTES} bytes")));
+    }
+    Ok((rest.len() >= PREFIX + length).then(|| rest.split_to(PREFIX + length).freeze()))
+}
+
 /// Puts a message into a frame.
 pub(super) fn framed(message: &impl prost::Message) -> Bytes {
     let length = message.encoded_len();
@@ -48,6 +79,26 @@ mod tests {
         let frame = framed(&prost_types::Timestamp { seconds: 1, nanos: 2 });
         assert_eq!(message(&frame).unwrap().len(), 4);
         assert_eq!(message(&framed(&())).unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn frames_of_a_stream_come_whole_however_they_are_cut() {
+        let sent = [framed(&prost_types::Timestamp { seconds: 1, nanos: 2 }), framed(&()), framed(&"a".to_owned())];
+        let bytes = sent.concat();
+        for size in [1, 3, 7, bytes.len()] {
+            let parts: Vec<Result<_, tonic::Status>> =
+                bytes.chunks(size).map(|part| Ok(http_body::Frame::data(Bytes::copy_from_slice(part)))).collect();
+            let mut body = Body::new(http_body_util::StreamBody::new(futures::stream::iter(parts)));
+            let mut rest = BytesMut::new();
+            for frame in &sent {
+                assert_eq!(next(&mut body, &mut rest).await.unwrap().as_ref(), Some(frame));
+            }
+            assert_eq!(next(&mut body, &mut rest).await.unwrap(), None);
+        }
+        for broken in [&[0, 0, 0][..], &[1, 0, 0, 0, 0], &[0, 0xff, 0, 0, 0], &[0, 0, 0, 0, 2, 9]] {
+            let mut body = Body::new(http_body_util::Full::new(Bytes::copy_from_slice(broken)));
+            assert!(next(&mut body, &mut BytesMut::new()).await.is_err(), "{broken:?}");
+        }
     }
 
     #[test]

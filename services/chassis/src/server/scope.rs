@@ -1,12 +1,14 @@
-//! Whose data: a user's request may name only customers and organisation paths within the user's scope. The fields are
-//! found in the message's bytes; the message is not decoded. Services pass.
+//! Whose data: a user's request may name only customers and organisation paths within the user's scope, each message of a
+//! stream like a request. The fields are found in the message's bytes; the message is not decoded. Services pass.
 
 use std::{collections::HashSet, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::Full;
+use bytes::{Bytes, BytesMut};
+use futures::{TryStreamExt as _, stream};
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use huan_proto::auth::v1 as pb;
-use tonic::body::Body;
+use tonic::{Status, body::Body};
 
 use super::Owners;
 use super::frame;
@@ -41,13 +43,24 @@ impl Scope {
             return Ok(request);
         }
         if policy.client_streaming {
-            // A stream's messages are not looked into, so that none may name anyone.
-            return Err(out_of_scope(first_field(node)));
+            return Ok(request.map(|body| self.clone().each(identity, node, body)));
         }
         let (head, body) = request.into_parts();
         let body = frame::collect(body).await?;
         self.check_message(&identity, node, &frame::message(&body)?).await?;
         Ok(Request::from_parts(head, Body::new(Full::new(body))))
+    }
+
+    /// A stream's body, each message of which is let through once it is checked; the first that is out of scope ends the
+    /// stream with its error, and the service never sees it. One message is held at a time.
+    fn each(self, identity: Arc<Identity>, node: usize, body: Body) -> Body {
+        let state = (self, identity, body, BytesMut::new());
+        let frames = stream::try_unfold(state, move |(scope, identity, mut body, mut rest)| async move {
+            let Some(frame) = frame::next(&mut body, &mut rest).await? else { return Ok(None) };
+            scope.check_message(&identity, node, &frame::body_of(&frame)).await?;
+            Ok::<_, Error>(Some((Frame::data(frame), (scope, identity, body, rest))))
+        });
+        Body::new(StreamBody::new(frames.map_err(Status::from)))
     }
 
     async fn check_message(&self, identity: &Identity, node: usize, message: &Bytes) -> Result<()> {

@@ -241,7 +241,7 @@ impl Diary<'_> {
             r#type: name.to_owned(),
             occur_time: Some(moment(self.sim.day_before(back), second)),
             amount_minor: amount,
-            attributes: Default::default(),
+            ..Default::default()
         });
     }
 }

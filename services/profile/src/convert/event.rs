@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Utc};
 use huan_chassis::{
-    FieldFault, Result,
+    Error, FieldFault, Result,
     check::Faults,
     clock,
     page::{self, Page},
@@ -13,7 +13,7 @@ use super::{check_attributes, envelope, row_fault};
 use crate::{
     event::MAX_ATTRIBUTES,
     store::{
-        entity::event,
+        entity::{event, identity},
         ingest::Taken,
         tenant::{EventType, View},
     },
@@ -26,6 +26,8 @@ pub struct Checked {
     pub index: usize,
     /// The row.
     pub row: event::Model,
+    /// The identity by which it was sent, whose customer is the row's once it is found.
+    pub identity: Option<Box<identity::Model>>,
     /// The number of its type.
     pub event_type: u32,
     /// Whether reviews may measure it.
@@ -62,15 +64,22 @@ pub fn batch(events: Vec<pb::Event>, view: &View) -> (Vec<Checked>, Vec<Refused>
     let mut rows = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
         match check(&event, view) {
-            Ok((event_type, occur_time)) => rows.push(checked(index, event, event_type, occur_time, view)),
+            Ok(found) => rows.push(checked(index, event, found, view)),
             Err(FieldFault { field, description }) => refused.push(Refused { index, event, field, description }),
         }
     }
     (rows, refused)
 }
 
-/// An event's type and its time, or its first fault.
-fn check<'a>(event: &pb::Event, view: &'a View) -> Result<(&'a EventType, DateTime<Utc>), FieldFault> {
+/// What is found of an event while it is checked.
+struct Found<'a> {
+    event_type: &'a EventType,
+    occur_time: DateTime<Utc>,
+    identity: Option<Box<identity::Model>>,
+}
+
+/// What is found of an event, or its first fault.
+fn check<'a>(event: &pb::Event, view: &'a View) -> Result<Found<'a>, FieldFault> {
     let mut faults = Faults::new();
     let Some(event_type) = view.types.get(&event.r#type) else {
         let description = if event.r#type.is_empty() { "is required" } else { "is not a registered type" };
@@ -82,15 +91,36 @@ fn check<'a>(event: &pb::Event, view: &'a View) -> Result<(&'a EventType, DateTi
     }
     check_source(&mut faults, &event.source);
     faults.id("source_id", &event.source_id);
-    faults.id("customer_id", &event.customer_id);
+    let identity = named(&mut faults, event, view);
     check_attributes(&mut faults, "attributes", &event.attributes, MAX_ATTRIBUTES);
     if let Some((name, why)) = event_type.shape.misfit(&event.attributes) {
         faults.add(format!("attributes.{name}"), why);
     }
-    faults.into_vec().into_iter().next().map_or(Ok((event_type, occur_time)), Err)
+    faults.into_vec().into_iter().next().map_or(Ok(Found { event_type, occur_time, identity }), Err)
 }
 
-fn checked(index: usize, event: pb::Event, event_type: &EventType, occur_time: DateTime<Utc>, view: &View) -> Checked {
+/// Checks whom an event names, and reads the identity if it is that.
+fn named(faults: &mut Faults, event: &pb::Event, view: &View) -> Option<Box<identity::Model>> {
+    let Some(identity) = event.identity.clone() else {
+        faults.id("customer_id", &event.customer_id);
+        return None;
+    };
+    if !event.customer_id.is_empty() {
+        faults.add("identity", "is given beside customer_id");
+        return None;
+    }
+    match super::identity::row(None, Some(identity), view) {
+        Ok(row) => Some(Box::new(row)),
+        Err(Error::Invalid(found)) => {
+            found.into_iter().for_each(|fault| faults.add(fault.field, fault.description));
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn checked(index: usize, event: pb::Event, found: Found<'_>, view: &View) -> Checked {
+    let Found { event_type, occur_time, identity } = found;
     let attributes = event.attributes.into_iter().filter(|(_, value)| value.kind.is_some()).collect();
     let row = event::Model {
         tenant: view.tenant.clone(),
@@ -105,12 +135,22 @@ fn checked(index: usize, event: pb::Event, event_type: &EventType, occur_time: D
         payload: envelope::seal(&pb::Event { attributes, ..Default::default() }),
     };
     let (number, is_outcome) = (event_type.number, event_type.is_outcome);
-    Checked { index, row, event_type: number, is_outcome, day: view.time.day(occur_time).0 }
+    Checked { index, row, identity, event_type: number, is_outcome, day: view.time.day(occur_time).0 }
+}
+
+/// Refuses an event that had passed its checks. Error: internal, if its envelopes do not open.
+pub fn refused(checked: &Checked, field: &str, description: &str) -> Result<Refused> {
+    let mut event = message(checked.row.clone())?;
+    if let Some(row) = &checked.identity {
+        event.customer_id.clear();
+        event.identity = Some(pb::Identity { origin: String::new(), ..super::identity::message(row)? });
+    }
+    Ok(Refused { index: checked.index, event, field: field.to_owned(), description: description.to_owned() })
 }
 
 /// The fault of an event in a batch.
-pub fn fault(refused: &Refused) -> pb::RowFault {
-    row_fault(refused.index, format!("events[{}].{}", refused.index, refused.field), refused.description.clone())
+fn fault(refused: Refused) -> pb::RowFault {
+    row_fault(refused.index, format!("events[{}].{}", refused.index, refused.field), refused.description)
 }
 
 /// Notes a time outside of the years that days can be written in.
@@ -139,6 +179,7 @@ pub fn message(row: event::Model) -> Result<pb::Event> {
         occur_time: Some(clock::timestamp(clock::from_micros(row.occur_time))),
         amount_minor: row.amount_minor,
         attributes: kept.attributes,
+        identity: None,
     })
 }
 
@@ -153,16 +194,20 @@ pub fn outcome(row: &event::Model) -> pb::Outcome {
     }
 }
 
-/// The answer to an IngestEvents: what became of the events, and those refused before.
-pub fn taken(taken: Taken, refused: &[Refused]) -> pb::IngestEventsResponse {
-    let mut faults: Vec<pb::RowFault> = refused.iter().map(fault).chain(taken.faults).collect();
-    faults.sort_by_key(|fault| fault.index);
+/// The answer to an IngestEvents: what became of the events.
+pub fn taken(taken: Taken) -> pb::IngestEventsResponse {
     pb::IngestEventsResponse {
         accepted: taken.accepted,
         duplicates: taken.duplicates,
-        faults,
+        faults: taken.refused.into_iter().map(fault).collect(),
         position: taken.position.map(|position| position.to_string()).unwrap_or_default(),
     }
+}
+
+/// The answer to one batch of a StreamEvents.
+pub fn acknowledged(sequence: i64, taken: Taken) -> pb::StreamEventsResponse {
+    let pb::IngestEventsResponse { accepted, duplicates, faults, position } = self::taken(taken);
+    pb::StreamEventsResponse { sequence, accepted, duplicates, faults, position }
 }
 
 /// What a ListEvents is narrowed by.

@@ -1,14 +1,20 @@
 //! EventService.
 
+use futures::{StreamExt as _, stream::BoxStream};
 use huan_chassis::Identity;
 use huan_proto::profile::v1::{self as pb, event_service_server::EventService};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use super::Rpc;
-use crate::{convert, store::event};
+use super::{Rpc, stream};
+use crate::{
+    convert,
+    store::{event, intake::WhenFull},
+};
 
 #[tonic::async_trait]
 impl EventService for Rpc {
+    type StreamEventsStream = BoxStream<'static, Result<pb::StreamEventsResponse, Status>>;
+
     async fn register_event_type(
         &self,
         request: Request<pb::RegisterEventTypeRequest>,
@@ -31,16 +37,25 @@ impl EventService for Rpc {
         &self,
         request: Request<pb::IngestEventsRequest>,
     ) -> Result<Response<pb::IngestEventsResponse>, Status> {
-        let mut view = self.view(&request).await?;
+        let by = Identity::of(&request)?.clone();
         let events = request.into_inner().events;
         convert::batch("events", events.len())?;
-        if !convert::event::types_are_known(&events, &view) {
-            // Another replica may have registered them a moment ago.
-            view = self.store.fresh_view(&view.tenant).await?;
-        }
-        let (rows, refused) = convert::event::batch(events, &view);
-        let taken = self.store.ingest_events(view, rows).await?;
-        Ok(Response::new(convert::event::taken(taken, &refused)))
+        let taken = self.store.take_in(&by, events, WhenFull::Refuse).await?;
+        Ok(Response::new(convert::event::taken(taken)))
+    }
+
+    async fn stream_events(
+        &self,
+        request: Request<Streaming<pb::StreamEventsRequest>>,
+    ) -> Result<Response<Self::StreamEventsStream>, Status> {
+        let by = Identity::of(&request)?.clone();
+        self.view(&request).await?;
+        let store = self.store.clone();
+        let take_in = move |events| {
+            let (store, by) = (store.clone(), by.clone());
+            async move { store.take_in(&by, events, WhenFull::Wait).await }
+        };
+        Ok(Response::new(stream::acknowledge(request.into_inner(), take_in).boxed()))
     }
 
     async fn list_events(

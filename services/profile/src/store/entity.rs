@@ -2,6 +2,7 @@
 
 pub mod consent;
 pub mod customer;
+pub mod dead_letter;
 pub mod event;
 pub mod event_day;
 pub mod event_type;

@@ -111,7 +111,7 @@ pub async fn resolve_or_create(
     view: &View,
     rows: Vec<identity::Model>,
 ) -> Result<HashMap<(String, String), String>> {
-    let mut known = resolve(tx, &view.tenant, &rows).await?;
+    let mut known = resolve(&**tx, &view.tenant, &rows).await?;
     let is_new = |row: &identity::Model| {
         row.namespace == APP_DEVICE && !known.contains_key(&(row.namespace.clone(), row.value_hash.clone()))
     };
@@ -128,7 +128,7 @@ pub async fn resolve_or_create(
         |(id, row): (&String, &identity::Model)| identity::Model { customer_id: id.clone(), ..row.clone() };
     insert_new::<identity::Entity, _>(tx, fresh.iter().map(of_visitor).collect()).await?;
     // Another transaction may have begun the same visitor, or have given the device to a customer.
-    known.extend(resolve(tx, &view.tenant, &fresh.into_values().collect::<Vec<_>>()).await?);
+    known.extend(resolve(&**tx, &view.tenant, &fresh.into_values().collect::<Vec<_>>()).await?);
     let begun: HashSet<&String> = known.values().collect();
     let visitors = visitors.into_iter().filter(|visitor| begun.contains(&visitor.customer_id)).collect();
     let visitors = customer::lock(tx, &view.tenant, &customer::ids(visitors)).await?;
@@ -142,7 +142,12 @@ fn anonymous_id(device: &identity::Model) -> String {
     format!("anon_{}", device.value_hash.get(..24).unwrap_or(&device.value_hash))
 }
 
-async fn resolve(tx: &Tx, tenant: &str, rows: &[identity::Model]) -> Result<HashMap<(String, String), String>> {
+/// Finds whose identities these are, by namespace and hash of the value.
+pub async fn resolve(
+    db: &impl ConnectionTrait,
+    tenant: &str,
+    rows: &[identity::Model],
+) -> Result<HashMap<(String, String), String>> {
     let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for row in rows {
         namespaces.entry(&row.namespace).or_default().push(&row.value_hash);
@@ -153,7 +158,7 @@ async fn resolve(tx: &Tx, tenant: &str, rows: &[identity::Model]) -> Result<Hash
             let query = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
             let query = query.filter(identity::Column::Namespace.eq(namespace));
             let query = query.filter(identity::Column::ValueHash.is_in(hashes.iter().copied()));
-            let rows = query.all(&**tx).await?;
+            let rows = query.all(db).await?;
             found.extend(rows.into_iter().map(|row| ((row.namespace, row.value_hash), row.customer_id)));
         }
     }

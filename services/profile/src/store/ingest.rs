@@ -20,14 +20,14 @@ use huan_chassis::{
     store::{Store as Database, Tx},
     telemetry,
 };
-use huan_proto::profile::v1::{self as pb, profile_change::Change};
+use huan_proto::profile::v1::profile_change::Change;
 use sea_orm::{
     ConnectionTrait, DbBackend, ExprTrait, Iterable, JoinType, Statement,
     sea_query::{Alias, Expr, IntoColumnRef, IntoValueTuple, Query, SelectStatement},
 };
 
 use super::{
-    MAX_BINDS, Store, UNKNOWN, chunks, customer,
+    MAX_BINDS, Store, UNKNOWN, chunks, customer, dead_letter,
     entity::{customer as customer_entity, event, event_day},
     root::Root,
     tenant::View,
@@ -35,7 +35,10 @@ use super::{
     vector::{self, Subject},
 };
 use crate::{
-    convert::{self, envelope, event::Checked},
+    convert::{
+        self, envelope,
+        event::{Checked, Refused},
+    },
     window::Day,
 };
 
@@ -57,17 +60,28 @@ pub struct Taken {
     pub accepted: i32,
     /// Those taken in before.
     pub duplicates: i32,
-    /// Those refused here.
-    pub faults: Vec<pb::RowFault>,
+    /// Those refused.
+    pub refused: Vec<Refused>,
     /// The feed position that has seen all of them; none if all were refused.
     pub position: Option<Position>,
 }
 
 impl Store {
-    /// Takes in events; answers after their commit.
+    /// Takes in events; answers after their commit. Errors: Overloaded.
     pub async fn ingest_events(&self, view: Arc<View>, events: Vec<Checked>) -> Result<Taken> {
         let traceparent = telemetry::traceparent();
         self.ingest.submit(Arc::new(Job { view, events, traceparent })).await
+    }
+
+    /// Takes in events, however long the writer is busy; answers after their commit.
+    pub async fn ingest_events_in_turn(&self, view: Arc<View>, events: Vec<Checked>) -> Result<Taken> {
+        let job = Arc::new(Job { view, events, traceparent: telemetry::traceparent() });
+        loop {
+            match self.ingest.submit(job.clone()).await {
+                Err(Error::Overloaded) => {}
+                answer => return answer,
+            }
+        }
     }
 }
 
@@ -140,8 +154,9 @@ impl<'a> Batch<'a> {
         let newer = self.view.newer(tx).await?;
         let view = newer.as_ref().unwrap_or(self.view);
         let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
-        self.refuse_unknown(&known, answers);
+        self.refuse_unknown(&known, answers)?;
         self.keep_new(tx, answers).await?;
+        dead_letter::close(tx, self.view, self.events.iter().map(|(_, event)| &event.row)).await?;
 
         let touched: HashSet<&str> = self.events.iter().map(|(_, event)| event.row.customer_id.as_str()).collect();
         customers.retain(|customer| touched.contains(customer.customer_id.as_str()));
@@ -161,15 +176,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Refuses the events whose customer there is not.
-    fn refuse_unknown(&mut self, known: &HashSet<&str>, answers: &mut [Taken]) {
-        self.events.retain(|(place, event)| {
-            let is_known = known.contains(event.row.customer_id.as_str());
-            if !is_known {
-                let field = format!("events[{}].customer_id", event.index);
-                answers[*place].faults.push(convert::row_fault(event.index, field, UNKNOWN));
-            }
-            is_known
-        });
+    fn refuse_unknown(&mut self, known: &HashSet<&str>, answers: &mut [Taken]) -> Result<()> {
+        let is_known = |event: &Checked| known.contains(event.row.customer_id.as_str());
+        for (place, event) in self.events.iter().filter(|(_, event)| !is_known(event)) {
+            answers[*place].refused.push(convert::event::refused(event, "customer_id", UNKNOWN)?);
+        }
+        self.events.retain(|(_, event)| is_known(event));
+        Ok(())
     }
 
     /// Inserts the events that are not there and keeps those; counts both.

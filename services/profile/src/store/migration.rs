@@ -14,6 +14,7 @@ mod m20260101_000009_create_vector;
 mod m20260101_000010_create_tag;
 mod m20260101_000011_create_feature;
 mod m20260101_000020_create_relation;
+mod m20260101_000030_create_dead_letter;
 mod m20260101_000041_create_merge_edge;
 mod m20260101_000042_create_merge_proposal;
 mod m20260101_000043_create_lookup;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000010_create_tag::Migration),
             Box::new(m20260101_000011_create_feature::Migration),
             Box::new(m20260101_000020_create_relation::Migration),
+            Box::new(m20260101_000030_create_dead_letter::Migration),
             Box::new(m20260101_000041_create_merge_edge::Migration),
             Box::new(m20260101_000042_create_merge_proposal::Migration),
             Box::new(m20260101_000043_create_lookup::Migration),

@@ -14,12 +14,13 @@ use huan_proto::{
     error::v1::ErrorReason,
     profile::v1::{
         self as pb, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
-        event_service_client::EventServiceClient, feature_service_client::FeatureServiceClient,
-        holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
-        industry_service_client::IndustryServiceClient, kyc_service_client::KycServiceClient,
-        merge_service_client::MergeServiceClient, profile_service_client::ProfileServiceClient,
-        relation_service_client::RelationServiceClient, snapshot_service_client::SnapshotServiceClient,
-        tag_service_client::TagServiceClient, tenant_service_client::TenantServiceClient,
+        dead_letter_service_client::DeadLetterServiceClient, event_service_client::EventServiceClient,
+        feature_service_client::FeatureServiceClient, holding_service_client::HoldingServiceClient,
+        identity_service_client::IdentityServiceClient, industry_service_client::IndustryServiceClient,
+        kyc_service_client::KycServiceClient, merge_service_client::MergeServiceClient,
+        profile_service_client::ProfileServiceClient, relation_service_client::RelationServiceClient,
+        snapshot_service_client::SnapshotServiceClient, tag_service_client::TagServiceClient,
+        tenant_service_client::TenantServiceClient,
     },
 };
 use prost_types::Timestamp;
@@ -35,6 +36,7 @@ pub const DAY: i64 = 86_400;
 pub struct Bank {
     keys: Arc<Keys>,
     channel: Channel,
+    url: String,
     stop: oneshot::Sender<()>,
     served: JoinHandle<huan_chassis::Result<()>>,
     // Its snapshots go here.
@@ -65,9 +67,9 @@ impl Bank {
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
         let served = tokio::spawn(serve(config, keys.clone(), listener, shutdown));
-        let upstream = config::Upstream { url, timeout_millis: 20_000 };
+        let upstream = config::Upstream { url: url.clone(), timeout_millis: 20_000 };
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
-        Self { keys, channel, stop, served, _folder: folder }
+        Self { keys, channel, url, stop, served, _folder: folder }
     }
 
     /// Stops the service and waits until it has drained.
@@ -93,11 +95,21 @@ impl Bank {
 
     /// A user's request.
     pub fn user<T>(&self, tenant: &str, role: &str, org_path: &str, message: T) -> Request<T> {
-        let claims = Claims::user("u-1", tenant, &[role], org_path, clock::system_now());
+        self.bearer(&Claims::user("u-1", tenant, &[role], org_path, clock::system_now()), message)
+    }
+
+    /// A request with a token of these claims.
+    pub fn bearer<T>(&self, claims: &Claims, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        let token = format!("Bearer {}", self.keys.sign(&claims));
+        let token = format!("Bearer {}", self.keys.sign(claims));
         request.metadata_mut().insert("authorization", token.parse().unwrap());
         request
+    }
+
+    /// A connection that takes in no more than 64 KB that nobody has read.
+    pub fn narrow(&self) -> tonic::transport::Channel {
+        let endpoint = tonic::transport::Endpoint::from_shared(self.url.clone()).unwrap();
+        endpoint.initial_stream_window_size(65_535).connect_lazy()
     }
 
     pub fn tenants(&self) -> TenantServiceClient<Channel> {
@@ -126,6 +138,10 @@ impl Bank {
 
     pub fn events(&self) -> EventServiceClient<Channel> {
         EventServiceClient::new(self.channel.clone())
+    }
+
+    pub fn dead_letters(&self) -> DeadLetterServiceClient<Channel> {
+        DeadLetterServiceClient::new(self.channel.clone())
     }
 
     pub fn features(&self) -> FeatureServiceClient<Channel> {

@@ -79,3 +79,21 @@ async fn a_tag_leaves_the_vector_when_it_ends() {
     eventually(async || bank.profile("C-1").await.position != before.position).await;
     assert!(bank.profile("C-1").await.tags.is_empty());
 }
+
+#[tokio::test]
+async fn late_early_and_shuffled_events_go_to_their_own_days() {
+    let bank = open().await;
+    let midnight = NOON - DAY / 2;
+    bank.ingest(vec![event("after", "card_payment", midnight, 1), event("next", "card_payment", NOON + 2 * DAY, 10)])
+        .await;
+    bank.ingest(vec![event("before", "card_payment", midnight - 1, 100)]).await;
+    bank.ingest(vec![event("late", "card_payment", NOON - 400 * DAY, 1000)]).await;
+    assert_eq!(bank.number("C-1", "card_sum_30d").await, Some(101.0));
+    assert_eq!(bank.number("C-1", "active_days_90d").await, Some(2.0), "one on either side of midnight");
+    assert_eq!(bank.number("C-1", "txn_count_365d").await, Some(2.0));
+    assert_eq!(bank.number("C-1", "outflow_sum_ever").await, Some(1101.0));
+    set_clock(&bank, 1, NOON + 2 * DAY).await;
+    eventually(async || bank.number("C-1", "card_sum_30d").await == Some(111.0)).await;
+    set_clock(&bank, 2, NOON + 29 * DAY).await;
+    eventually(async || bank.number("C-1", "card_sum_30d").await == Some(11.0)).await;
+}

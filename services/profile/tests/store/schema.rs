@@ -56,6 +56,7 @@ async fn entities_have_the_columns_of_their_tables() {
     test::each(Migrator, async |db| {
         check(&db, consent::Entity).await;
         check(&db, customer::Entity).await;
+        check(&db, dead_letter::Entity).await;
         check(&db, event::Entity).await;
         check(&db, event_day::Entity).await;
         check(&db, event_type::Entity).await;
