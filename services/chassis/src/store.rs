@@ -152,7 +152,11 @@ pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
     } else {
         options.test_before_acquire_if_idle_for(IDLE);
     }
-    Ok(Database::connect(options).await?)
+    #[cfg_attr(not(feature = "testing"), allow(unused_mut, reason = "only tests listen"))]
+    let mut db = Database::connect(options).await?;
+    #[cfg(feature = "testing")]
+    test::listen(&mut db);
+    Ok(db)
 }
 
 /// Brings the schema up to date.

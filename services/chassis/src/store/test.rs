@@ -5,19 +5,23 @@
 //! Each process has its own because transaction ids, on which feeds wait, are shared by all databases of a server.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     os::unix::{
         fs::{MetadataExt as _, chown},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -70,6 +74,31 @@ pub async fn postgres() -> config::Database {
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("the server is ours");
     admin.close().await.expect("the connection can be closed");
     server.database(&name)
+}
+
+/// Writes down what every database that this process opens from now on is sent: one statement a line, with its values,
+/// and of statements that differ only in values and in how many there are, the first. What failed is left out.
+pub fn write_statements(file: &Path) {
+    let file = File::options().create(true).append(true).open(file).expect("the file can be written");
+    // A second call finds it open.
+    let _ = STATEMENTS.set(Mutex::new((file, HashSet::new())));
+}
+
+static STATEMENTS: OnceLock<Mutex<(File, HashSet<String>)>> = OnceLock::new();
+
+pub(super) fn listen(db: &mut DatabaseConnection) {
+    let Some(statements) = STATEMENTS.get() else { return };
+    db.set_metric_callback(|info| {
+        if info.failed {
+            return;
+        }
+        let shape = info.statement.sql.chars().filter(|c| !c.is_ascii_digit() && !"$?(), ".contains(*c)).collect();
+        let mut statements = statements.lock().unwrap_or_else(PoisonError::into_inner);
+        if statements.1.insert(shape) {
+            let line = info.statement.to_string().replace('\n', " ");
+            writeln!(statements.0, "{line}").expect("the file can be written");
+        }
+    });
 }
 
 /// Says on which database a suite failed.

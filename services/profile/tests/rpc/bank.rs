@@ -7,6 +7,7 @@ use huan_chassis::{
     client::{self, Channel},
     clock, config,
     error::{field_faults, reason},
+    store::test,
     token::{Claims, Keys},
 };
 use huan_profile::{Config, DEFAULTS, NAME, serve};
@@ -57,7 +58,7 @@ impl Bank {
     /// Opens the service without any tenant.
     pub async fn open_empty() -> Self {
         let mut config: Config = config::load(NAME, DEFAULTS, None).unwrap();
-        config.database = huan_chassis::store::test::sqlite();
+        config.database = database().await;
         config.roll.every_millis = 50;
         let folder = tempfile::tempdir().unwrap();
         config.snapshot.root = folder.path().display().to_string();
@@ -209,6 +210,18 @@ impl Bank {
             huan_proto::types::v1::value::Kind::Number(number) => Some(number),
             other => panic!("{name} is {other:?}"),
         }
+    }
+}
+
+/// A fresh database: embedded, unless the one who runs this suite to read its statements says otherwise.
+#[allow(clippy::disallowed_methods, reason = "it is not the service that is told")]
+async fn database() -> config::Database {
+    if let Some(file) = std::env::var_os("HUAN_TEST_STATEMENTS") {
+        test::write_statements(file.as_ref());
+    }
+    match std::env::var("HUAN_TEST_DATABASE").as_deref() {
+        Ok("postgres") => test::postgres().await,
+        _ => test::sqlite(),
     }
 }
 

@@ -13,6 +13,7 @@ mod holding;
 mod identity;
 mod merge;
 mod kyc;
+mod plan;
 mod profile;
 mod search;
 mod relation;

@@ -3,7 +3,8 @@
 use huan_chassis::store::{Store as Database, test};
 use huan_profile::store::{entity::*, migration::Migrator};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, QueryResult,
+    Statement,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -78,6 +79,40 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, vector::Entity).await;
     })
     .await;
+}
+
+/// Unique keys without tenant and customer, by their table and the beginning of their columns, and why they may.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("tenant", "", "one row a tenant"),
+    ("event_type", "", "few rows a tenant"),
+    ("feature", "", "few rows a tenant"),
+    ("snapshot", "", "few rows a tenant"),
+    ("profile_migration", "", "one row a migration"),
+    ("feed", "seq", "in the order of changes, and kept for days only"),
+    ("feed_floor", "", "one row"),
+    ("dead_letter", "", "of no customer for certain, and bounded in number"),
+    ("identity", "tenant,namespace,value_hash", "found, and so partitioned, by the hash of its value"),
+    ("holding", "tenant,holding_hash", "found, and so partitioned, by the hash of its number"),
+    ("merge_edge", "", "between two customers; one row a merge"),
+    ("merge_proposal", "", "between two customers; one row a pair"),
+];
+
+#[tokio::test]
+async fn unique_keys_hold_tenant_and_customer() {
+    let store = Database::open::<Migrator>(&test::sqlite()).await.unwrap();
+    let sql = "SELECT t.name, i.name, group_concat(c.name) FROM sqlite_master t, pragma_index_list(t.name) i,
+        pragma_index_info(i.name) c WHERE t.type = 'table' AND i.\"unique\" GROUP BY 1, 2 ORDER BY 1, 2";
+    let rows = store.read().query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
+    let text = |row: &QueryResult, index| row.try_get_by_index::<String>(index).unwrap();
+    let keys: Vec<_> = rows.iter().map(|row| (text(row, 0), text(row, 2))).collect();
+    assert!(keys.len() > 10, "{keys:?}");
+    let is_apart = |columns: &str| columns.starts_with("tenant,") && columns.split(',').any(|c| c == "customer_id");
+    let is_named = |table: &str, columns: &str| {
+        ELSEWHERE.iter().any(|(named, first, _)| table == *named && columns.starts_with(first))
+    };
+    let elsewhere: Vec<_> =
+        keys.iter().filter(|(table, columns)| !is_apart(columns) && !is_named(table, columns)).collect();
+    assert!(elsewhere.is_empty(), "these keep their tables from being partitioned by customer: {elsewhere:#?}");
 }
 
 #[tokio::test]

@@ -37,17 +37,15 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(table).await?;
         let index = Index::create()
-            .name("uq_customer_key")
+            .name("ix_customer_key")
             .table(Customer::Table)
-            .unique()
             .col(Customer::Tenant)
             .col(Customer::CustomerKey)
             .to_owned();
         manager.create_index(index).await?;
         let index = Index::create()
-            .name("uq_customer_request")
+            .name("ix_customer_request")
             .table(Customer::Table)
-            .unique()
             .col(Customer::Tenant)
             .col(Customer::RequestId)
             .to_owned();
