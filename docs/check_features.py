@@ -195,13 +195,13 @@ def berka(folder):
     entries["kind"] = purpose.map(PURPOSES).where(purpose != "", entries.operation.map(OPERATIONS))
     assert entries.kind.notna().all(), "every transaction is of a known kind"
     entries["owner"] = entries.account_id.map(owners)
-    held = holdings(read, accounts, dispositions, owners, entries)
-    sums = aggregates(entries[entries.day <= TODAY], clients.client_id)
+    held = holdings(read, clients.client_id, accounts, dispositions, owners, entries)
+    sums = aggregates(entries[entries.day <= TODAY], clients.client_id).to_dict("index")
     opened = dispositions.assign(day=dispositions.account_id.map(accounts.date.map(short_day)))
-    opened = opened.groupby("client_id").day.min()
+    opened = opened.groupby("client_id").day.min().to_dict()
     expected = {}
     for client in clients.itertuples():
-        row = person(client, districts, opened) | held_by(held, client.client_id) | dict(sums.loc[client.client_id])
+        row = person(client, districts, opened) | held_by(held[client.client_id]) | sums[client.client_id]
         follow(row)
         expected[f"berka-{client.client_id}"] = {name: plain(value) for name, value in row.items()}
     return list(expected), lambda told: compare_all(told, expected)
@@ -232,8 +232,8 @@ def person(client, districts, opened):
     }
 
 
-def holdings(read, accounts, dispositions, owners, entries):
-    """What is open on the last day: owner, kind and balance."""
+def holdings(read, clients, accounts, dispositions, owners, entries):
+    """What is open on the last day: kind and balance, by owner."""
     last = entries.sort_values("day", kind="stable").groupby("account_id").after.last()
     rows = [(owners[id], "account", int(last.get(id, 0))) for id in accounts.index]
     account_of = dispositions.set_index("disp_id").account_id
@@ -247,20 +247,22 @@ def holdings(read, accounts, dispositions, owners, entries):
             rows.append((owners[loan.account_id], "loan", round(float(loan.amount) * 100)))
     for order in read("order.asc").itertuples():
         rows.append((owners[order.account_id], "standing_order", round(float(order.amount) * 100)))
-    return pd.DataFrame(rows, columns=["client", "kind", "minor"]).groupby("client")
+    held = {client: [] for client in clients}
+    for client, kind, minor in rows:
+        held[client].append((kind, minor))
+    return held
 
 
-def held_by(held, client):
-    mine = held.get_group(client) if client in held.groups else pd.DataFrame(columns=["client", "kind", "minor"])
-    has = lambda kind: bool((mine.kind == kind).any())
-    balance = lambda kind: int(mine[mine.kind == kind].minor.sum())
+def held_by(mine):
+    """What follows from the kinds and balances of a client's open holdings."""
     kinds = ["account", "card", "loan", "fund", "standing_order", "deposit", "insurance"]
-    return {f"has_{kind}": has(kind) for kind in kinds} | {
+    balance = lambda wanted: sum(minor for kind, minor in mine if kind == wanted)
+    return {f"has_{kind}": any(kind == one for one, _ in mine) for kind in kinds} | {
         "holding_count": len(mine),
-        "holding_kinds": mine.kind.nunique(),
+        "holding_kinds": len({kind for kind, _ in mine}),
         "deposit_balance": balance("account"),
         "loan_balance": balance("loan"),
-        "balance_total": int(mine.minor.sum()),
+        "balance_total": sum(minor for _, minor in mine),
     }
 
 

@@ -81,6 +81,30 @@ async fn hillstrom_lands_once_and_its_campaign_is_reviewed() {
     suite.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn cdnow_lands_once_and_its_features_are_those_counted_by_hand() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // One who came back on two days, twice on the second; one who never did; what was bought too late is left out.
+    let rows = " 00007 0001 19970101  1   20.00\n 00007 0001 19970305  1   10.50\n 00007 0001 19970610  2   30.25\n\
+                00007 0001 19970610  1    9.25\n 00007 0001 19971001  1   99.99\n 00009 0002 19970228  1   11.77\n";
+    std::fs::write(data.path().join("CDNOW_sample.txt"), rows).unwrap();
+    let suite = Suite::start(&Place::folder(folder.path())).await.unwrap();
+    let desk = Desk::new(&suite.doors, "cdnow").unwrap();
+    let run = || async { import::cdnow(data.path(), Choice::default(), &desk.door("admin")).await.unwrap() };
+    let (first, again) = (run().await, run().await);
+    assert_eq!((first.new["customers"], first.new["events"], first.fault_count), (2, 5, 0));
+    nothing_is_new(&again);
+    demo::wait_for_feeds(&suite.doors, "segment").await.unwrap();
+    for (customer_id, frequency, recency, mean) in [("cdnow-1", 2.0, 160.0, 2_500.0), ("cdnow-2", 0.0, 0.0, 0.0)] {
+        for (name, value) in
+            [("purchase_frequency", frequency), ("purchase_recency", recency), ("purchase_repeat_mean", mean)]
+        {
+            assert_eq!(ask::feature(&desk, customer_id, name).await, value, "{customer_id} {name}");
+        }
+    }
+    suite.stop().await.unwrap();
+}
+
 async fn berka(place: Place) {
     let data = tempfile::tempdir().unwrap();
     write_berka(data.path(), TRANSACTIONS);
