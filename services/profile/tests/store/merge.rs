@@ -88,6 +88,7 @@ fn draw_steps(seed: u64, count: usize) -> Vec<Step> {
                 evidence: "form".into(),
                 decide_time: Some(at(NOON - draw.below(100) as i64)),
                 expire_time: (draw.below(3) == 0).then(|| at(NOON + DAY + draw.below(9) as i64)),
+                ..Default::default()
             }),
             6 => Step::Identity(customer_id, format!("i-{n}")),
             7 => Step::Refuse(customer_id, draw.below(2) == 0),
