@@ -11,6 +11,7 @@ mod ready;
 mod r#loop;
 mod import;
 mod refusal;
+mod consent;
 mod trace;
 mod crash;
 mod leak;

@@ -5,7 +5,7 @@ use huan_proto::profile::v1 as pb;
 
 use super::{day_text, keep, unique};
 use crate::{
-    relation::{Arm, Link, arms_of, arms_of_view},
+    relation::{Arm, arms_of, arms_of_view},
     store::{entity::relation, tenant::View},
 };
 
@@ -238,11 +238,6 @@ pub fn message(row: relation::Model) -> pb::Relation {
         create_time: Some(clock::timestamp(clock::from_micros(row.create_time))),
         update_time: Some(clock::timestamp(clock::from_micros(row.update_time))),
     }
-}
-
-/// A row as it is met on a walk.
-pub fn link(row: relation::Model) -> Link {
-    Link { customer_id: row.customer_id.clone(), other_id: row.other_id.clone(), relation: message(row) }
 }
 
 /// Refuses an end that is not after the start.

@@ -219,12 +219,60 @@ pub async fn lock(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<customer:
     Ok(rows)
 }
 
-/// The type and the owner's path of those of the customers that there are.
-pub async fn owners(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<(String, i16, String)>> {
+/// A customer as others meet it: of what type it is, whose profile it is part of, and who owns that.
+#[derive(Debug)]
+pub struct Met {
+    /// The customer.
+    pub customer_id: String,
+    /// `CustomerType`.
+    pub customer_type: i16,
+    /// The root of its profile.
+    pub root_id: String,
+    /// The organisation path that owns the profile.
+    pub owner_path: String,
+}
+
+/// Those of the customers that there are.
+pub async fn met(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<Met>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(CHUNK) {
+        found.extend(briefly(db, tenant, ids).await?);
+    }
+    let roots: Vec<String> =
+        found.iter().filter(|met| met.root_id != met.customer_id).map(|met| met.root_id.clone()).collect();
+    let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
+    let mut owners = HashMap::with_capacity(roots.len());
+    for roots in roots.chunks(CHUNK) {
+        let rows = briefly(db, tenant, roots).await?;
+        owners.extend(rows.into_iter().map(|root| (root.customer_id, (root.customer_type, root.owner_path))));
+    }
+    for met in &mut found {
+        if let Some((customer_type, owner_path)) = owners.get(&met.root_id) {
+            met.customer_type = *customer_type;
+            met.owner_path.clone_from(owner_path);
+        }
+    }
+    Ok(found)
+}
+
+async fn briefly(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<Met>> {
     let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
     let query = query.filter(customer::Column::CustomerId.is_in(ids.iter().copied())).select_only();
     let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerType);
-    Ok(query.column(customer::Column::OwnerPath).into_tuple().all(db).await?)
+    let query = query.column(customer::Column::RootId).column(customer::Column::OwnerPath);
+    let rows: Vec<(String, i16, String, String)> = query.into_tuple().all(db).await?;
+    let met =
+        |(customer_id, customer_type, root_id, owner_path)| Met { customer_id, customer_type, root_id, owner_path };
+    Ok(rows.into_iter().map(met).collect())
+}
+
+/// The customers that were merged into these roots, with their roots; the roots themselves are left out.
+pub async fn absorbed(db: &impl ConnectionTrait, tenant: &str, roots: &[String]) -> Result<Vec<(String, String)>> {
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+    let query = query.filter(customer::Column::RootId.is_in(roots)).select_only();
+    let query = query.column(customer::Column::CustomerId).column(customer::Column::RootId);
+    let rows: Vec<(String, String)> = query.order_by_asc(customer::Column::CustomerId).into_tuple().all(db).await?;
+    Ok(rows.into_iter().filter(|(customer_id, root_id)| customer_id != root_id).collect())
 }
 
 /// The token of the page after a full one.

@@ -28,7 +28,7 @@ const MAX_MEMBERS: usize = 1000;
 const MAX_DAUGHTERS: usize = 200;
 
 impl Store {
-    /// Walks a customer's relations. Errors: NotFound.
+    /// Walks the relations of a customer's profile. Errors: NotFound.
     pub async fn expand_relations(
         &self,
         view: &View,
@@ -36,8 +36,8 @@ impl Store {
         expand: &Expand,
     ) -> Result<pb::ExpandRelationsResponse> {
         let (arms, day, fan_out) = (expand.arms.clone(), expand.day, expand.max_fan_out);
-        let mut walk = Walk::begin(self, view, by, &expand.customer_id, Reach { arms, day, fan_out }).await?;
-        let mut expansion = Expansion::begin(&expand.customer_id, expand.max_nodes);
+        let (mut walk, root) = Walk::begin(self, view, by, &expand.customer_id, Reach { arms, day, fan_out }).await?;
+        let mut expansion = Expansion::begin(&root, expand.max_nodes);
         for _ in 0..expand.steps {
             walk.step(&mut expansion).await?;
         }
@@ -61,8 +61,8 @@ impl Store {
             let arms = arms_of(direction, &[pb::RelationType::ParentOf]);
             Reach { arms, day, fan_out: MAX_DAUGHTERS }
         };
-        let mut walk = Walk::begin(self, view, by, customer_id, reach(pb::RelationDirection::In)).await?;
-        let head = walk.climb(customer_id).await?;
+        let (mut walk, root) = Walk::begin(self, view, by, customer_id, reach(pb::RelationDirection::In)).await?;
+        let head = walk.climb(&root).await?;
         let mut expansion = Expansion::begin(&head, MAX_MEMBERS);
         expansion.hidden.extend(walk.hidden());
         walk.reach = reach(pb::RelationDirection::Out);
@@ -93,28 +93,31 @@ struct Walk<'a> {
     tenant: &'a str,
     by: &'a Identity,
     reach: Reach,
-    /// The types of those met; none = outside the caller's scope.
+    /// The types of the profiles met, by their roots; none = outside the caller's scope.
     met: HashMap<String, Option<i16>>,
+    /// The roots of the customers met.
+    roots: HashMap<String, String>,
 }
 
 impl<'a> Walk<'a> {
-    /// Errors: NotFound.
+    /// Begins at a customer's profile, whose root is answered too. Errors: NotFound.
     async fn begin(
         store: &'a Store,
         view: &'a View,
         by: &'a Identity,
         customer_id: &str,
         reach: Reach,
-    ) -> Result<Self> {
+    ) -> Result<(Self, String)> {
         let db = store.db.read();
         let found = customer::find(db, &view.tenant, customer_id).await?;
-        let met = HashMap::from([(customer_id.to_owned(), Some(found.customer_type))]);
-        Ok(Self { db, tenant: &view.tenant, by, reach, met })
+        let (met, roots) = (HashMap::new(), HashMap::new());
+        let mut walk = Self { db, tenant: &view.tenant, by, reach, met, roots };
+        walk.meet(&[found.root_id.as_str()]).await?;
+        Ok((walk, found.root_id))
     }
 
     async fn step(&mut self, expansion: &mut Expansion) -> Result<()> {
         let (links, cut) = self.links(expansion.frontier()).await?;
-        self.meet(&links).await?;
         expansion.truncated |= cut;
         expansion.step(links, |id| self.may_show(id));
         Ok(())
@@ -125,7 +128,6 @@ impl<'a> Walk<'a> {
         let mut climb = Climb::begin(customer_id);
         for _ in 0..MAX_LEVELS {
             let (links, _) = self.links(&[climb.at().to_owned()]).await?;
-            self.meet(&links).await?;
             let Some(parent) = links.into_iter().find(|link| self.may_show(&link.other_id)) else {
                 break;
             };
@@ -136,36 +138,68 @@ impl<'a> Walk<'a> {
         Ok(climb.at().to_owned())
     }
 
-    /// The relations met at these customers, in their order, the weightiest of each first; and whether there are more.
-    async fn links(&self, customers: &[String]) -> Result<(Vec<Link>, bool)> {
+    /// The relations met at these profiles, in their order, the weightiest of each first; and whether there are more.
+    async fn links(&mut self, roots: &[String]) -> Result<(Vec<Link>, bool)> {
         let (mut links, mut cut) = (Vec::new(), false);
-        for run in customers.chunks(RUN) {
+        for run in roots.chunks(RUN) {
             if links.len() >= MAX_MET {
                 return Ok((links, true));
             }
-            let mut met: HashMap<String, Vec<Link>> = HashMap::with_capacity(run.len());
-            for row in self.db.query_all(&weightiest(self.tenant, run, &self.reach)).await? {
-                let link = convert::relation::link(relation::Model::from_query_result(&row, "")?);
-                met.entry(link.customer_id.clone()).or_default().push(link);
-            }
-            for mut of_customer in run.iter().filter_map(|id| met.remove(id)) {
-                cut |= of_customer.len() > self.reach.fan_out;
-                of_customer.truncate(self.reach.fan_out);
-                links.append(&mut of_customer);
+            let mut met = self.run(run).await?;
+            for mut of_root in run.iter().filter_map(|root| met.remove(root)) {
+                of_root.sort_by(|one, other| other.relation.weight().total_cmp(&one.relation.weight()));
+                cut |= of_root.len() > self.reach.fan_out;
+                of_root.truncate(self.reach.fan_out);
+                links.append(&mut of_root);
             }
         }
         Ok((links, cut))
     }
 
+    /// The relations met at a run of profiles, by their roots, from whichever of their customers.
+    async fn run(&mut self, roots: &[String]) -> Result<HashMap<String, Vec<Link>>> {
+        let absorbed = customer::absorbed(self.db, self.tenant, roots).await?;
+        let ids: Vec<String> = roots.iter().chain(absorbed.iter().map(|(id, _)| id)).cloned().collect();
+        self.roots.extend(absorbed);
+        let mut rows = Vec::new();
+        for row in self.db.query_all(&weightiest(self.tenant, &ids, &self.reach)).await? {
+            rows.push(relation::Model::from_query_result(&row, "")?);
+        }
+        self.meet(&rows.iter().map(|row| row.other_id.as_str()).collect::<Vec<_>>()).await?;
+        let mut met: HashMap<String, Vec<Link>> = HashMap::with_capacity(roots.len());
+        for row in rows {
+            let (here, other) = (self.root(&row.customer_id), self.root(&row.other_id));
+            // What binds two customers of one profile binds it to nobody.
+            if here != other {
+                let link =
+                    Link { customer_id: here.clone(), other_id: other, relation: convert::relation::message(row) };
+                met.entry(here).or_default().push(link);
+            }
+        }
+        Ok(met)
+    }
+
     /// Finds out who they are that are met for the first time.
-    async fn meet(&mut self, links: &[Link]) -> Result<()> {
-        let mut new: Vec<&str> = links.iter().map(|link| link.other_id.as_str()).collect();
-        new.retain(|id| !self.met.contains_key(*id));
+    async fn meet(&mut self, ids: &[&str]) -> Result<()> {
+        let mut new: Vec<&str> = ids.iter().filter(|id| !self.known(id)).copied().collect();
         new.sort_unstable();
         new.dedup();
-        let shown = relations::shown(self.db, self.tenant, self.by, &new).await?;
-        self.met.extend(new.into_iter().map(|id| (id.to_owned(), shown.get(id).copied())));
+        for met in customer::met(self.db, self.tenant, &new).await? {
+            let shown = relations::may_show(self.by, &met).then_some(met.customer_type);
+            self.met.insert(met.root_id.clone(), shown);
+            if met.root_id != met.customer_id {
+                self.roots.insert(met.customer_id, met.root_id);
+            }
+        }
         Ok(())
+    }
+
+    fn known(&self, customer_id: &str) -> bool {
+        self.met.contains_key(&self.root(customer_id))
+    }
+
+    fn root(&self, customer_id: &str) -> String {
+        self.roots.get(customer_id).cloned().unwrap_or_else(|| customer_id.to_owned())
     }
 
     fn may_show(&self, customer_id: &str) -> bool {
@@ -177,10 +211,16 @@ impl<'a> Walk<'a> {
     }
 
     fn nodes(&self, expansion: &Expansion) -> Vec<pb::RelationNode> {
-        let node = |id: &String| pb::RelationNode {
-            customer_id: id.clone(),
-            r#type: self.met.get(id).copied().flatten().map(i32::from).unwrap_or_default(),
-            distance: expansion.distance(id),
+        let node = |id: &String| {
+            let absorbed = self.roots.iter().filter(|(_, root)| *root == id).map(|(absorbed, _)| absorbed.clone());
+            let mut merged_customer_ids: Vec<String> = absorbed.collect();
+            merged_customer_ids.sort_unstable();
+            pb::RelationNode {
+                customer_id: id.clone(),
+                r#type: self.met.get(id).copied().flatten().map(i32::from).unwrap_or_default(),
+                distance: expansion.distance(id),
+                merged_customer_ids,
+            }
         };
         expansion.reached.iter().map(node).collect()
     }

@@ -11,7 +11,10 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, MAX_BINDS, Store, UNKNOWN, chunks, customer, entity::relation, next_page, token_number, token_text,
+    MAX_BINDS, Store, UNKNOWN, after as after_row, chunks,
+    customer::{self, Met},
+    entity::relation,
+    next_page, one_of, token_number, token_text,
 };
 use crate::{
     convert::{
@@ -86,8 +89,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Lists a customer's relations by direction, type and other end, without those whose other end lies outside the
-    /// caller's scope. Errors: NotFound; InvalidPageToken.
+    /// Lists the relations of a customer's profile by direction, type and other end, without those whose other end lies
+    /// outside the caller's scope. Errors: NotFound; InvalidPageToken.
     pub async fn list_relations(
         &self,
         view: &View,
@@ -96,37 +99,26 @@ impl Store {
         page: &Page,
     ) -> Result<pb::ListRelationsResponse> {
         let (db, tenant) = (self.db.read(), view.tenant.as_str());
-        customer::find(db, tenant, &list.customer_id).await?;
-        let mut rows = page_of(db, tenant, list, page).await?;
+        let ids = customer::members(db, tenant, &list.customer_id).await?;
+        let mut rows = page_of(db, tenant, &ids, list, page).await?;
         let next_page_token = next_page(&list.filter(tenant), &mut rows, page.limit, |row| {
-            vec![row.direction.to_string(), row.relation_type.to_string(), row.other_id.clone()]
+            let (other_id, customer_id) = (row.other_id.clone(), row.customer_id.clone());
+            vec![row.direction.to_string(), row.relation_type.to_string(), other_id, customer_id]
         });
         let others: Vec<&str> = rows.iter().map(|row| row.other_id.as_str()).collect();
-        let shown = shown(db, tenant, by, &others).await?;
+        let met = customer::met(db, tenant, &others).await?.into_iter().filter(|met| may_show(by, met));
+        let shown: HashSet<String> = met.map(|met| met.customer_id).collect();
         let all = rows.len();
-        rows.retain(|row| shown.contains_key(&row.other_id));
+        rows.retain(|row| shown.contains(&row.other_id));
         let hidden = (all - rows.len()) as i32;
         let relations = rows.into_iter().map(convert::relation::message).collect();
         Ok(pb::ListRelationsResponse { relations, next_page_token, hidden })
     }
 }
 
-/// Of these customers those whom the caller may see, and of what type they are.
-pub async fn shown(
-    db: &impl ConnectionTrait,
-    tenant: &str,
-    by: &Identity,
-    ids: &[&str],
-) -> Result<HashMap<String, i16>> {
-    let mut found = HashMap::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
-        for (customer_id, customer_type, owner_path) in customer::owners(db, tenant, ids).await? {
-            if by.check_owner("customer_id", &customer_id, &owner_path).is_ok() {
-                found.insert(customer_id, customer_type);
-            }
-        }
-    }
-    Ok(found)
+/// Whether a customer may be shown to the caller.
+pub fn may_show(by: &Identity, met: &Met) -> bool {
+    by.check_owner("customer_id", &met.customer_id, &met.owner_path).is_ok()
 }
 
 /// The relations that hold on a day.
@@ -137,10 +129,19 @@ pub fn holds(day: i32) -> Condition {
 }
 
 /// The rows of a page and one more. Each arm is asked for by itself, so that it is a range of the key.
-async fn page_of(db: &impl ConnectionTrait, tenant: &str, list: &List, page: &Page) -> Result<Vec<relation::Model>> {
+async fn page_of(
+    db: &impl ConnectionTrait,
+    tenant: &str,
+    ids: &[String],
+    list: &List,
+    page: &Page,
+) -> Result<Vec<relation::Model>> {
     let limit = page.limit as usize + 1;
     let after = match &page.after {
-        Some(key) => Some(((token_number(key, 0)? as i16, token_number(key, 1)? as i16), token_text(key, 2)?)),
+        Some(key) => Some((
+            (token_number(key, 0)? as i16, token_number(key, 1)? as i16),
+            (token_text(key, 2)?, token_text(key, 3)?),
+        )),
         None => None,
     };
     let mut rows = Vec::new();
@@ -150,11 +151,12 @@ async fn page_of(db: &impl ConnectionTrait, tenant: &str, list: &List, page: &Pa
             continue;
         }
         let mut query = relation::Entity::find().filter(relation::Column::Tenant.eq(tenant));
-        query = query.filter(relation::Column::CustomerId.eq(&list.customer_id));
+        query = query.filter(one_of(relation::Column::CustomerId, ids));
         query =
             query.filter(relation::Column::Direction.eq(place.0)).filter(relation::Column::RelationType.eq(place.1));
-        if let Some((_, other_id)) = after.filter(|(last, _)| place == *last) {
-            query = query.filter(relation::Column::OtherId.gt(other_id));
+        let order = [relation::Column::OtherId, relation::Column::CustomerId];
+        if let Some((_, (other_id, customer_id))) = after.filter(|(last, _)| place == *last) {
+            query = query.filter(after_row(order, [other_id.into(), customer_id.into()]));
         }
         if list.contact_kind != 0 && arm.relation_type == pb::RelationType::ContactPersonOf {
             query = query.filter(relation::Column::ContactKind.eq(list.contact_kind));
@@ -163,7 +165,7 @@ async fn page_of(db: &impl ConnectionTrait, tenant: &str, list: &List, page: &Pa
             query = query.filter(holds(day));
         }
         let left = (limit - rows.len()) as u64;
-        rows.extend(query.order_by_asc(relation::Column::OtherId).limit(left).all(db).await?);
+        rows.extend(order.into_iter().fold(query, QueryOrder::order_by_asc).limit(left).all(db).await?);
     }
     Ok(rows)
 }

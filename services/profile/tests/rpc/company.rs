@@ -118,3 +118,23 @@ async fn industries_are_listed_in_pages() {
     assert_eq!(fields(list("", 5, 0, String::new()).await), ["level"]);
     assert_eq!(refused(list("", 0, 0, "x".into()).await), BAD_TOKEN);
 }
+
+#[tokio::test]
+async fn rules_may_read_the_section_of_a_companys_industry() {
+    let bank = Bank::open().await;
+    let request = pb::ApplyTemplateRequest { template: "corporate".into() };
+    bank.features().apply_template(bank.service(request)).await.unwrap();
+    bank.import(vec![firm("F-1", company())]).await;
+    let text = async |name: &str| {
+        let found = bank.profile("F-1").await.features.into_iter().find(|feature| feature.name == name)?.value?.kind?;
+        match found {
+            huan_proto::types::v1::value::Kind::Text(text) => Some(text),
+            other => panic!("{name} is {other:?}"),
+        }
+    };
+    eventually(|| async { text("industry_section").await.as_deref() == Some("C") }).await;
+    assert_eq!(text("industry_division").await.as_deref(), Some("34"));
+    assert_eq!(text("industry_code").await.as_deref(), Some("3491"));
+    assert_eq!(bank.number("F-1", "employee_count").await, Some(40.0));
+    assert_eq!(bank.number("F-1", "annual_revenue").await, None, "what is not said is missing");
+}

@@ -308,3 +308,37 @@ async fn who_lies_outside_the_callers_scope_is_counted_and_not_shown() {
     let elsewhere = bank.manager("/hq/west", list("a", View::Unspecified));
     assert_eq!(refused(bank.relations().list_relations(elsewhere).await), OUT_OF_SCOPE);
 }
+
+#[tokio::test]
+async fn relations_of_merged_customers_are_the_survivors() {
+    let bank = open().await;
+    put(&bank, vec![relation("a", Type::Supplies, "b"), relation("c", Type::Supplies, "d")]).await;
+    put(&bank, vec![relation("a", Type::Guarantees, "c"), relation("d", Type::ParentOf, "c")]).await;
+    let merge = pb::MergeCustomersRequest {
+        request_id: "m-1".into(),
+        survivor_customer_id: "a".into(),
+        absorbed_customer_id: "c".into(),
+    };
+    let merged = bank.merges().merge_customers(bank.service(merge)).await.unwrap().into_inner().merge.unwrap();
+    for id in ["a", "c"] {
+        let listed = bank.relations().list_relations(bank.service(list(id, View::Buyers))).await.unwrap().into_inner();
+        let ends: Vec<_> =
+            listed.relations.iter().map(|row| (row.from_customer_id.as_str(), row.to_customer_id.as_str())).collect();
+        assert_eq!(ends, [("a", "b"), ("c", "d")], "each row keeps the customer that it was put for");
+        let walk = bank.service(expand(id, &[], Direction::Out, 1));
+        let walked = bank.relations().expand_relations(walk).await.unwrap().into_inner();
+        let nodes: Vec<_> = walked.nodes.iter().map(|node| node.customer_id.as_str()).collect();
+        assert_eq!((nodes, walked.edges.len()), (vec!["a", "b", "d"], 2), "nobody guarantees themselves");
+        assert_eq!(walked.nodes[0].merged_customer_ids, ["c"]);
+    }
+    let from_b = expand("b", &[], Direction::Unspecified, 4);
+    let walked = bank.relations().expand_relations(bank.service(from_b)).await.unwrap().into_inner();
+    let nodes: Vec<_> = walked.nodes.iter().map(|node| (node.customer_id.as_str(), node.distance)).collect();
+    assert_eq!(nodes, [("b", 0), ("a", 1), ("d", 2)]);
+    let group = pb::GetGroupRequest { customer_id: "a".into(), ..Default::default() };
+    let found = bank.relations().get_group(bank.service(group)).await.unwrap().into_inner();
+    assert_eq!((found.ultimate_parent_customer_id.as_str(), found.members.len()), ("d", 2));
+    let unmerge = pb::UnmergeCustomersRequest { merge_id: merged.merge_id };
+    bank.merges().unmerge_customers(bank.service(unmerge)).await.unwrap();
+    assert_eq!(others(&bank, list("a", View::Buyers)).await, ["b"]);
+}
