@@ -10,6 +10,7 @@ mod wire;
 mod ready;
 mod r#loop;
 mod import;
+mod load;
 mod refusal;
 mod consent;
 mod trace;

@@ -5,7 +5,9 @@ mod chain;
 mod coverage;
 mod decide;
 mod ingest;
+mod load;
 mod pace;
+mod snapshot;
 mod start;
 
 use std::path::PathBuf;
@@ -16,7 +18,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 5] = ["up", "evaluate", "decide", "ingest", "coverage"];
+const NAMES: [&str; 7] = ["up", "evaluate", "decide", "ingest", "load", "snapshot", "coverage"];
 
 /// What `huan bench` takes.
 #[derive(Args, Debug)]
@@ -93,6 +95,12 @@ pub async fn run(options: Options) -> Result<()> {
     }
     if wanted("ingest") {
         add(ingest::run(&options).await?);
+    }
+    if wanted("load") {
+        add(load::run(&options).await?);
+    }
+    if wanted("snapshot") {
+        add(snapshot::run(&options).await?);
     }
     if wanted("coverage") {
         add(coverage::run(options.seeds)?);

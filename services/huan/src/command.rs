@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, demo, import, token, up};
+use crate::{bench, bulk, demo, import, snapshot, token, up};
 
 /// Runs the command that the process was called with.
 pub async fn main() -> ExitCode {
@@ -12,6 +12,8 @@ pub async fn main() -> ExitCode {
         Action::Up(options) => up::run(options).await,
         Action::Demo(options) => demo::run(options).await,
         Action::Import(options) => import::run(options).await,
+        Action::Load(options) => bulk::run(options).await,
+        Action::Snapshot(options) => snapshot::run(options).await,
         Action::Bench(options) => bench::run(options).await,
         Action::Token(options) => token::run(&options),
     };
@@ -40,6 +42,10 @@ enum Action {
     Demo(demo::Options),
     /// Loads a real data set into a tenant of its own, through a running gateway.
     Import(import::Options),
+    /// Loads a bank's wide tables (CSV, Parquet) by a mapping file; one that broke off goes on.
+    Load(bulk::Options),
+    /// Writes all features of all customers as Parquet files, and prints where the manifest is.
+    Snapshot(snapshot::Options),
     /// Measures the hot paths beside their limits, and prints the ratios.
     Bench(bench::Options),
     /// Prints a token of the development issuer, for trying RPCs.

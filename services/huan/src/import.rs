@@ -10,19 +10,17 @@ mod table;
 mod tenant;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use huan_chassis::{clock, token::Keys};
+use huan_chassis::clock;
 use huan_proto::profile::v1::{self as pb, event_service_client::EventServiceClient};
-use tonic::transport::Endpoint;
 
 use self::report::Sourced;
 pub use self::report::{Fault, NAMED_FAULTS, Report};
+use crate::door;
 use crate::failure::{Failure, Result};
 use crate::load::Door;
-use crate::token;
 
 /// What consents say that an import assumed.
 pub const ASSUMED: &str = "import-assumption";
@@ -41,15 +39,12 @@ pub struct Options {
     /// Record a marketing consent of every customer, with the evidence "import-assumption".
     #[arg(long)]
     assume_consent: bool,
-    /// The gateway of the running suite.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    gateway: String,
-    /// The key file of the running suite.
-    #[arg(long, default_value = "huan-data/auth.key")]
-    key_file: PathBuf,
     /// Write the report to this file as JSON, too.
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Where to load and in whose name.
+    #[command(flatten)]
+    door: door::Options,
 }
 
 /// The data sets that can be imported.
@@ -74,7 +69,7 @@ pub struct Choice {
 pub async fn run(options: Options) -> Result<()> {
     let (name, choice) = (options.data_set.name(), Choice { assume_consent: options.assume_consent });
     let tenant = options.tenant.as_deref().unwrap_or(name);
-    let door = door(&options, tenant)?;
+    let door = options.door.open(tenant, "importer")?;
     let report = match options.data_set {
         DataSet::Berka => berka(&options.folder, choice, &door).await?,
         DataSet::Cdnow => cdnow(&options.folder, choice, &door).await?,
@@ -154,15 +149,6 @@ fn slug(name: &str) -> String {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     plain.split_whitespace().collect::<Vec<_>>().join("_")
-}
-
-fn door(options: &Options, tenant: &str) -> Result<Door> {
-    let keys = Keys::from_file(&options.key_file)
-        .map_err(|error| Failure::usage(format!("cannot read the key file {}: {error}", options.key_file.display())))?;
-    let endpoint = Endpoint::from_shared(options.gateway.clone())
-        .map_err(|_| Failure::usage("--gateway is not an address such as http://127.0.0.1:8080"))?;
-    let claims = token::user(tenant, "importer", &["admin"], Duration::from_secs(24 * 3_600));
-    Ok(Door { channel: endpoint.tcp_nodelay(true).connect_lazy(), token: keys.sign(&claims), tenant: None })
 }
 
 #[cfg(test)]

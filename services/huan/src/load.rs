@@ -15,6 +15,7 @@ use tonic::Status;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
 use tonic::transport::Channel;
 
+pub(crate) use self::batch::persist;
 use self::batch::{Answer, load};
 
 /// The most faults that are kept one by one; the rest are counted.

@@ -1,5 +1,6 @@
 //! Between wire and disk: the only place that reads raw request fields. One file a noun; here is what several share.
 
+pub mod bulk;
 pub mod company;
 pub mod consent;
 pub mod customer;

@@ -149,7 +149,8 @@ fn place(builder: ParquetRecordBatchReaderBuilder<Bytes>, customer_key: &str) ->
     Ok(None)
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+/// How parts are written: zstd, in row groups of bounded size.
+pub fn properties() -> Result<WriterProperties, ParquetError> {
     let compression = Compression::ZSTD(ZstdLevel::try_new(1)?);
     Ok(WriterProperties::builder()
         .set_compression(compression)

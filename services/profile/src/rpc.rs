@@ -1,6 +1,7 @@
 //! The gRPC face of the service: one file a noun, each function parses, calls once and answers. Who may call what is
 //! enforced before it by the chassis, from the contracts.
 
+mod bulk;
 mod consent;
 mod customer;
 mod dead_letter;
@@ -22,14 +23,14 @@ use std::sync::Arc;
 
 use huan_chassis::{Identity, Result, config};
 use huan_proto::profile::v1::{
-    consent_service_server::ConsentServiceServer, customer_service_server::CustomerServiceServer,
-    dead_letter_service_server::DeadLetterServiceServer, event_service_server::EventServiceServer,
-    feature_service_server::FeatureServiceServer, holding_service_server::HoldingServiceServer,
-    identity_service_server::IdentityServiceServer, industry_service_server::IndustryServiceServer,
-    kyc_service_server::KycServiceServer, merge_service_server::MergeServiceServer,
-    profile_service_server::ProfileServiceServer, relation_service_server::RelationServiceServer,
-    snapshot_service_server::SnapshotServiceServer, tag_service_server::TagServiceServer,
-    tenant_service_server::TenantServiceServer,
+    bulk_service_server::BulkServiceServer, consent_service_server::ConsentServiceServer,
+    customer_service_server::CustomerServiceServer, dead_letter_service_server::DeadLetterServiceServer,
+    event_service_server::EventServiceServer, feature_service_server::FeatureServiceServer,
+    holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
+    industry_service_server::IndustryServiceServer, kyc_service_server::KycServiceServer,
+    merge_service_server::MergeServiceServer, profile_service_server::ProfileServiceServer,
+    relation_service_server::RelationServiceServer, snapshot_service_server::SnapshotServiceServer,
+    tag_service_server::TagServiceServer, tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
 
@@ -55,6 +56,7 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.KycService",
     "huan.profile.v1.ProfileService",
     "huan.profile.v1.SnapshotService",
+    "huan.profile.v1.BulkService",
 ];
 
 /// The server of all of the package's services.
@@ -89,7 +91,8 @@ impl Rpc {
             .add_service(IndustryServiceServer::from_arc(rpc.clone()))
             .add_service(KycServiceServer::from_arc(rpc.clone()))
             .add_service(ProfileServiceServer::from_arc(rpc.clone()))
-            .add_service(SnapshotServiceServer::from_arc(rpc))
+            .add_service(SnapshotServiceServer::from_arc(rpc.clone()))
+            .add_service(BulkServiceServer::from_arc(rpc))
     }
 
     /// The view of the caller's tenant. Errors: NotFound.

@@ -2,6 +2,7 @@
 //! customers that it touches, in the order of their ids, before it reads what it changes.
 
 pub mod build;
+pub mod bulk;
 pub mod consent;
 pub mod customer;
 pub mod dead_letter;

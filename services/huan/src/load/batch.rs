@@ -67,9 +67,9 @@ fn batches<T>(mut rows: impl Iterator<Item = T>) -> impl Iterator<Item = (u64, V
 }
 
 /// Sends a batch until it is answered, or refused for good.
-async fn persist<T: Clone, F>(batch: Vec<T>, send: impl Fn(Vec<T>) -> F) -> Result<Answer, Status>
+pub(crate) async fn persist<T: Clone, A, F>(batch: T, send: impl Fn(T) -> F) -> Result<A, Status>
 where
-    F: Future<Output = Result<Answer, Status>>,
+    F: Future<Output = Result<A, Status>>,
 {
     let mut pause = FIRST_PAUSE;
     for _ in 1..ATTEMPTS {

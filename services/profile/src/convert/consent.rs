@@ -26,7 +26,8 @@ pub fn batch(
     (rows, refused)
 }
 
-fn row(faults: &mut Faults, field: &str, consent: pb::Consent, tenant: &str, now: DateTime<Utc>) -> consent::Model {
+/// The row that a consent asks for. `now` is business time.
+pub fn row(faults: &mut Faults, field: &str, consent: pb::Consent, tenant: &str, now: DateTime<Utc>) -> consent::Model {
     let at = |name: &str| format!("{field}.{name}");
     let decide_time = faults.time(&at("decide_time"), consent.decide_time.as_ref());
     if faults.is_empty() {

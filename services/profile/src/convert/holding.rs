@@ -20,7 +20,8 @@ pub fn batch(holdings: Vec<pb::Holding>, view: &View) -> (Vec<(usize, holding::M
     (rows, refused)
 }
 
-fn row(faults: &mut Faults, field: &str, holding: pb::Holding, view: &View) -> holding::Model {
+/// The row that a holding asks for.
+pub fn row(faults: &mut Faults, field: &str, holding: pb::Holding, view: &View) -> holding::Model {
     let at = |name: &str| format!("{field}.{name}");
     let holding_id = faults.id(&at("holding_id"), &holding.holding_id);
     let open_day = faults.day(&at("open_day"), &holding.open_day);

@@ -17,18 +17,29 @@ pub fn row(customer_id: Option<&str>, identity: Option<pb::Identity>, view: &Vie
     let mut faults = Faults::new();
     let customer_id = customer_id.map(|id| faults.id("customer_id", id)).unwrap_or_default();
     let given = faults.required("identity", identity).unwrap_or_default();
-    let namespace = faults.name("identity.namespace", &given.namespace, 32);
-    let value = faults.text("identity.value", &given.value, 128);
-    faults.finish()?;
-    Ok(identity::Model {
+    let row = checked(&mut faults, "identity", &customer_id, given, view);
+    faults.finish().map(|()| row)
+}
+
+/// The row of a customer's identity.
+pub fn checked(
+    faults: &mut Faults,
+    field: &str,
+    customer_id: &str,
+    given: pb::Identity,
+    view: &View,
+) -> identity::Model {
+    let namespace = faults.name(&format!("{field}.namespace"), &given.namespace, 32);
+    let value = faults.text(&format!("{field}.value"), &given.value, 128);
+    identity::Model {
         tenant: view.tenant.clone(),
         value_hash: view.hash(&namespace, &normal::identity(&namespace, &value)),
         namespace,
-        customer_id,
+        customer_id: customer_id.to_owned(),
         format: envelope::PLAIN,
         key_id: String::new(),
         payload: envelope::seal(&pb::Identity { origin: String::new(), ..given }),
-    })
+    }
 }
 
 /// Reads the device of a JoinDevice, and who logged in on it.

@@ -23,7 +23,8 @@ pub fn batch(relations: Vec<pb::Relation>, tenant: &str) -> (Vec<(usize, relatio
     (rows, refused)
 }
 
-fn row(faults: &mut Faults, field: &str, relation: pb::Relation, tenant: &str) -> relation::Model {
+/// The row that a relation asks for, seen from its first end.
+pub fn row(faults: &mut Faults, field: &str, relation: pb::Relation, tenant: &str) -> relation::Model {
     let at = |name: &str| format!("{field}.{name}");
     let key = key(faults, field, &relation.from_customer_id, relation.r#type, &relation.to_customer_id);
     if !key.from.is_empty() && key.from == key.to {

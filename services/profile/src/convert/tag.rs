@@ -40,7 +40,8 @@ pub fn batch(tags: Vec<pb::CustomerTag>, view: &View, by: &str) -> (Vec<(usize, 
     (rows, refused)
 }
 
-fn row(
+/// The row that a tag on a customer asks for; `by` puts it on.
+pub fn row(
     faults: &mut Faults,
     field: &str,
     customer_id: String,

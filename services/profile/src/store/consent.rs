@@ -167,7 +167,7 @@ impl Store {
 }
 
 /// Lets what customers are follow their own words on personalisation; answers with them as they are then.
-async fn follow(tx: &Tx, customers: Vec<customer_entity::Model>) -> Result<Vec<customer_entity::Model>> {
+pub async fn follow(tx: &Tx, customers: Vec<customer_entity::Model>) -> Result<Vec<customer_entity::Model>> {
     let said = said_of_personalisation(&**tx, &customers).await?;
     let update_time = clock::micros(clock::system_now());
     let (mut all, mut changed) = (Vec::with_capacity(customers.len()), Vec::new());
@@ -276,7 +276,8 @@ fn rank(row: &consent::Model) -> (i64, bool, i64) {
     (row.decide_time, !row.allowed, -row.expire_time)
 }
 
-async fn append(tx: &Tx, rows: Vec<consent::Model>) -> Result<()> {
+/// Adds what customers said; the same again changes nothing.
+pub async fn append(tx: &Tx, rows: Vec<consent::Model>) -> Result<()> {
     let record_time = clock::micros(clock::system_now());
     let key: Vec<_> = consent::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
     for rows in chunks(rows, MAX_BINDS / consent::Column::iter().count()) {

@@ -1,5 +1,6 @@
 //! One entity per table.
 
+pub mod bulk_load;
 pub mod consent;
 pub mod customer;
 pub mod dead_letter;

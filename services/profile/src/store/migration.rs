@@ -23,6 +23,7 @@ mod m20260101_000021_create_tag_history;
 mod m20260101_000022_create_tag_definition;
 mod m20260101_000023_create_kyc_template;
 mod m20260101_000024_create_kyc_answer;
+mod m20260101_000045_create_bulk_load;
 
 /// All of them.
 pub struct Migrator;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000022_create_tag_definition::Migration),
             Box::new(m20260101_000023_create_kyc_template::Migration),
             Box::new(m20260101_000024_create_kyc_answer::Migration),
+            Box::new(m20260101_000045_create_bulk_load::Migration),
         ]
     }
 

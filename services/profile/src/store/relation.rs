@@ -45,7 +45,7 @@ impl Store {
         let tx = self.db.begin().await?;
         let customers = customer::lock(&tx, tenant, &ids).await?;
         let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
-        let old = old(&tx, tenant, &rows).await?;
+        let old = old(&tx, tenant, rows.iter().map(|(_, row)| row)).await?;
         let now = clock::micros(clock::system_now());
         let mut done = Put::default();
         let mut changed = Vec::with_capacity(2 * rows.len());
@@ -182,7 +182,8 @@ async fn lock(tx: &Tx, tenant: &str, key: &Key) -> Result<relation::Model> {
 }
 
 /// Writes relations at both of their ends.
-async fn write(tx: &Tx, rows: Vec<relation::Model>) -> Result<()> {
+/// Writes relations at both ends.
+pub async fn write(tx: &Tx, rows: Vec<relation::Model>) -> Result<()> {
     let mirrored: Vec<relation::Model> = rows.iter().map(convert::relation::mirrored).collect();
     super::upsert(tx, [rows, mirrored].concat()).await
 }
@@ -193,12 +194,13 @@ fn unknown_end(known: &HashSet<&str>, row: &relation::Model) -> Option<&'static 
     ends.into_iter().find(|(_, id)| !known.contains(id.as_str())).map(|(field, _)| field)
 }
 
-type Known = HashMap<(String, i16, String), relation::Model>;
+/// Relations by from, type and to.
+pub type Known = HashMap<(String, i16, String), relation::Model>;
 
 /// The relations of these that there are, by their ends and type.
-async fn old(tx: &Tx, tenant: &str, rows: &[(usize, relation::Model)]) -> Result<Known> {
-    let keys = rows.iter().map(|(_, row)| (row.customer_id.clone(), row.relation_type, row.other_id.clone()));
-    let mut found = HashMap::with_capacity(rows.len());
+pub async fn old<'a>(tx: &Tx, tenant: &str, rows: impl Iterator<Item = &'a relation::Model>) -> Result<Known> {
+    let keys = rows.map(|row| (row.customer_id.clone(), row.relation_type, row.other_id.clone()));
+    let mut found = HashMap::new();
     for keys in chunks(keys.collect(), MAX_BINDS / 3) {
         for row in tx.query_all(&select_known(tenant, keys)).await? {
             let row = relation::Model::from_query_result(&row, "")?;

@@ -165,7 +165,7 @@ pub async fn names(tx: &Tx, tenant: &str, ids: &[&str], now: i64) -> Result<Hash
 }
 
 /// Writes tags of locked customers and their history; answers with the customers for whom something changed.
-async fn write(tx: &Tx, view: &View, rows: Vec<tag::Model>) -> Result<HashSet<String>> {
+pub async fn write(tx: &Tx, view: &View, rows: Vec<tag::Model>) -> Result<HashSet<String>> {
     let old = old(tx, &view.tenant, &rows).await?;
     let (now, business) = (clock::micros(clock::system_now()), clock::micros(view.time.now()));
     let (mut tags, mut periods) = (Vec::with_capacity(rows.len()), Vec::new());

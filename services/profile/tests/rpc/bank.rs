@@ -14,14 +14,14 @@ use huan_profile::{Config, DEFAULTS, NAME, serve};
 use huan_proto::{
     error::v1::ErrorReason,
     profile::v1::{
-        self as pb, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
-        dead_letter_service_client::DeadLetterServiceClient, event_service_client::EventServiceClient,
-        feature_service_client::FeatureServiceClient, holding_service_client::HoldingServiceClient,
-        identity_service_client::IdentityServiceClient, industry_service_client::IndustryServiceClient,
-        kyc_service_client::KycServiceClient, merge_service_client::MergeServiceClient,
-        profile_service_client::ProfileServiceClient, relation_service_client::RelationServiceClient,
-        snapshot_service_client::SnapshotServiceClient, tag_service_client::TagServiceClient,
-        tenant_service_client::TenantServiceClient,
+        self as pb, bulk_service_client::BulkServiceClient, consent_service_client::ConsentServiceClient,
+        customer_service_client::CustomerServiceClient, dead_letter_service_client::DeadLetterServiceClient,
+        event_service_client::EventServiceClient, feature_service_client::FeatureServiceClient,
+        holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
+        industry_service_client::IndustryServiceClient, kyc_service_client::KycServiceClient,
+        merge_service_client::MergeServiceClient, profile_service_client::ProfileServiceClient,
+        relation_service_client::RelationServiceClient, snapshot_service_client::SnapshotServiceClient,
+        tag_service_client::TagServiceClient, tenant_service_client::TenantServiceClient,
     },
 };
 use prost_types::Timestamp;
@@ -163,6 +163,10 @@ impl Bank {
 
     pub fn relations(&self) -> RelationServiceClient<Channel> {
         RelationServiceClient::new(self.channel.clone())
+    }
+
+    pub fn bulk(&self) -> BulkServiceClient<Channel> {
+        BulkServiceClient::new(self.channel.clone())
     }
 
     pub fn snapshots(&self) -> SnapshotServiceClient<Channel> {

@@ -55,6 +55,7 @@ async fn check<E: EntityTrait>(db: &Database, entity: E) {
 #[tokio::test]
 async fn entities_have_the_columns_of_their_tables() {
     test::each(Migrator, async |db| {
+        check(&db, bulk_load::Entity).await;
         check(&db, consent::Entity).await;
         check(&db, customer::Entity).await;
         check(&db, dead_letter::Entity).await;

@@ -1,0 +1,181 @@
+//! A snapshot of all features beside writing the same columns from memory: same rows, same columns, same compression.
+
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use huan_chassis::{check::Faults, config, store::Store as Database};
+use huan_profile::{
+    bucket::Bucket,
+    convert,
+    part::{self, Part, Row as Customer, Table},
+    store::{
+        Store,
+        entity::{customer, vector},
+        migration::Migrator,
+    },
+};
+use huan_proto::{
+    profile::v1 as pb,
+    types::v1::{Value, ValueType, value::Kind},
+};
+use parquet::{
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    errors::ParquetError,
+};
+use prost::Message as _;
+use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+
+use super::{Options, Row};
+use crate::failure::{Failure, Result};
+
+/// Features of each customer.
+const FEATURES: u32 = 60;
+/// Rows of an insert.
+const ROWS: usize = 1000;
+/// Rows that are written from memory, at most: one part's.
+const BARE: u32 = 131_072;
+const TENANT: &str = "bench";
+
+/// Measures on a store of its own.
+pub async fn run(options: &Options) -> Result<Vec<Row>> {
+    let folder = tempfile::tempdir()?;
+    let url = format!("sqlite://{}/profile.db?mode=rwc", folder.path().display());
+    let db = Database::open::<Migrator>(&config::Database { url, max_connections: 4 }).await?;
+    let store = Store::new(db.clone());
+    let tenant = pb::CreateTenantRequest {
+        request_id: "bench".to_owned(),
+        tenant: Some(pb::Tenant { display_name: "Bench".to_owned(), ..Default::default() }),
+    };
+    store.create_tenant(convert::tenant::create(tenant, TENANT)?).await?;
+    fill(&db, options.customers).await?;
+
+    let config: huan_profile::Config = config::load(huan_profile::NAME, huan_profile::DEFAULTS, None)?;
+    let root = folder.path().join("snapshots").display().to_string();
+    let bucket = Bucket::new(huan_profile::config::Snapshot { root, ..config.snapshot });
+    let request = pb::StartSnapshotRequest { request_id: "bench".to_owned(), ..Default::default() };
+    let started = Instant::now();
+    let asked = store.start_snapshot(convert::snapshot::start(request, TENANT, &features())?).await?;
+    let writer = tokio::spawn(store.clone().export_for_ever(bucket, Duration::from_secs(1)));
+    while store.get_snapshot(TENANT, &asked.snapshot_id).await?.end_time.is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ours = f64::from(options.customers) / started.elapsed().as_secs_f64();
+    let done = store.get_snapshot(TENANT, &asked.snapshot_id).await?;
+    writer.abort();
+    if done.written_count != i64::from(options.customers) {
+        return Err(Failure::new(format!("the snapshot has {} rows: {}", done.written_count, done.fault)));
+    }
+    let bare = bare(options.customers.min(BARE))?;
+    Ok(vec![Row::rate("snapshot of 60 features, beside writing the columns from memory", "rows/s", ours, bare, 0.5)])
+}
+
+/// Columns as they lie in memory, written into memory.
+fn bare(rows: u32) -> Result<f64> {
+    let failed = |error: ParquetError| Failure::new(error.to_string());
+    let (table, features) = (Table::new(features(), false), features());
+    let mut part = Part::new(&table).map_err(failed)?;
+    for n in 0..rows {
+        let (key, vector) = (key(n), vector(n, &features));
+        let row = Customer {
+            customer_id: &key,
+            customer_key: &key,
+            customer_type: 1,
+            owner_path: "/hq/east",
+            vector: &vector,
+        };
+        part.add(&row).map_err(failed)?;
+    }
+    let file = Bytes::from(part.finish().map_err(failed)?);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?.with_batch_size(8192);
+    let batches: Vec<RecordBatch> =
+        reader.build().map_err(failed)?.collect::<Result<_, _>>().map_err(|error| Failure::new(error.to_string()))?;
+    let started = Instant::now();
+    let properties = part::properties().map_err(failed)?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema.clone(), Some(properties)).map_err(failed)?;
+    for batch in &batches {
+        writer.write(batch).map_err(failed)?;
+    }
+    writer.into_inner().map_err(failed)?;
+    Ok(f64::from(rows) / started.elapsed().as_secs_f64())
+}
+
+async fn fill(db: &Database, customers: u32) -> Result<()> {
+    let features = features();
+    for first in (0..customers).step_by(ROWS) {
+        let rows = first..(first + ROWS as u32).min(customers);
+        let (people, vectors): (Vec<_>, Vec<_>) = rows.map(|n| (person(n), row(n, &features))).unzip();
+        let tx = db.begin().await?;
+        let people = people.into_iter().map(|row: customer::Model| row.into_active_model());
+        customer::Entity::insert_many(people).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
+        let vectors = vectors.into_iter().map(|row: vector::Model| row.into_active_model());
+        vector::Entity::insert_many(vectors).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn key(n: u32) -> String {
+    format!("{:032x}", u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+}
+
+fn person(n: u32) -> customer::Model {
+    let asked = pb::Customer {
+        customer_id: format!("{n:010}"),
+        r#type: pb::CustomerType::Retail.into(),
+        owner_path: "/hq/east".to_owned(),
+        ..Default::default()
+    };
+    customer::Model { customer_key: key(n), ..convert::customer::row(&mut Faults::new(), "customer", TENANT, asked) }
+}
+
+fn row(n: u32, features: &[pb::Feature]) -> vector::Model {
+    vector::Model {
+        tenant: TENANT.to_owned(),
+        customer_id: format!("{n:010}"),
+        state_format: 0,
+        state_key_id: String::new(),
+        state: vec![7; 400],
+        format: 0,
+        key_id: String::new(),
+        payload: vector(n, features).encode_to_vec(),
+        position: "1".to_owned(),
+    }
+}
+
+/// Forty-five numbers, of which a third are whole and small, and five each of texts, days and flags.
+fn features() -> Vec<pb::Feature> {
+    let kind = |number| match number % 12 {
+        0 => ValueType::Text,
+        4 => ValueType::Day,
+        8 => ValueType::Flag,
+        _ => ValueType::Number,
+    };
+    let feature = |number| pb::Feature {
+        number,
+        name: format!("feature_{number}"),
+        r#type: kind(number).into(),
+        ..Default::default()
+    };
+    (1..=FEATURES).map(feature).collect()
+}
+
+fn vector(n: u32, features: &[pb::Feature]) -> pb::Vector {
+    let value = |feature: &pb::Feature| {
+        let mixed = (u64::from(n) << 8 | u64::from(feature.number)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let kind = match feature.r#type() {
+            ValueType::Text => Kind::Text(format!("category_{}", mixed % 12)),
+            ValueType::Day => Kind::Day(format!("20{:02}-{:02}-{:02}", mixed % 25, mixed % 12 + 1, mixed % 28 + 1)),
+            ValueType::Flag => Kind::Flag(mixed.is_multiple_of(3)),
+            _ if feature.number.is_multiple_of(3) => Kind::Number((mixed % 50) as f64),
+            _ => Kind::Number((mixed % 100_000_000) as f64 / 100.0),
+        };
+        Value { kind: Some(kind) }
+    };
+    pb::Vector {
+        features: features.iter().map(|feature| feature.number).collect(),
+        values: features.iter().map(value).collect(),
+        tags: vec!["vip".to_owned()],
+        as_of_time: Some(prost_types::Timestamp { seconds: 1_718_424_000, nanos: 0 }),
+    }
+}
