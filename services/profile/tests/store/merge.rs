@@ -382,7 +382,8 @@ async fn writers_of_one_profile_do_not_wait_for_each_other_for_ever() {
             let profile = bank.store.get_profile(&view, &id, Parts::ALL).await.unwrap();
             counts.insert(profile.customer.unwrap().customer_id, bank.card_count(&id).await);
         }
-        let is_event = |n: &u64| n % 4 == 3 || (n % 4 == 0 && Draw(*n).customer() == format!("C-{}", n % CUSTOMERS));
+        let is_event =
+            |n: &u64| n % 4 == 3 || (n.is_multiple_of(4) && Draw(*n).customer() == format!("C-{}", n % CUSTOMERS));
         assert_eq!(counts.values().sum::<f64>(), (0..60_u64).filter(is_event).count() as f64);
     })
     .await;
