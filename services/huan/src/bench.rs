@@ -7,6 +7,7 @@ mod decide;
 mod ingest;
 mod load;
 mod pace;
+mod profile;
 mod snapshot;
 mod start;
 
@@ -18,7 +19,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 7] = ["up", "evaluate", "decide", "ingest", "load", "snapshot", "coverage"];
+const NAMES: [&str; 8] = ["up", "evaluate", "decide", "ingest", "profile", "load", "snapshot", "coverage"];
 
 /// What `huan bench` takes.
 #[derive(Args, Debug)]
@@ -35,6 +36,15 @@ pub struct Options {
     /// How long each rate is measured, in seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Customers of the large bank of the profile bench.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    large: u32,
+    /// Events that the profile bench takes in to see whether memory stays flat; 0 = none.
+    #[arg(long, default_value_t = 500_000)]
+    events: u64,
+    /// A PostgreSQL server for the profile bench, such as postgres://user@host/postgres: databases are made on it.
+    #[arg(long)]
+    postgres: Option<String>,
     /// Seeds of the coverage bench.
     #[arg(long, default_value_t = 200)]
     seeds: u64,
@@ -95,6 +105,9 @@ pub async fn run(options: Options) -> Result<()> {
     }
     if wanted("ingest") {
         add(ingest::run(&options).await?);
+    }
+    if wanted("profile") {
+        add(profile::run(&options).await?);
     }
     if wanted("load") {
         add(load::run(&options).await?);

@@ -107,15 +107,17 @@ impl Store {
     /// NotFound.
     pub async fn list_merges(&self, tenant: &str, customer_id: &str) -> Result<Vec<merge_edge::Model>> {
         let members = customer::members(self.db.read(), tenant, customer_id).await?;
-        let holds = Condition::all().add(merge_edge::Column::Holds.eq(true));
-        let of_profile = holds.add(merge_edge::Column::Absorbed.is_in(members));
+        // Each of the two is answered from an index of its own.
         let either = Condition::any()
-            .add(merge_edge::Column::Absorbed.eq(customer_id))
+            .add(merge_edge::Column::Absorbed.is_in(members.iter().map(String::as_str).chain([customer_id])))
             .add(merge_edge::Column::Survivor.eq(customer_id));
         let query = merge_edge::Entity::find().filter(merge_edge::Column::Tenant.eq(tenant));
-        let query = query.filter(either.add(of_profile)).order_by_desc(merge_edge::Column::CreateTime);
+        let query = query.filter(either).order_by_desc(merge_edge::Column::CreateTime);
         let query = query.order_by_desc(merge_edge::Column::MergeId).limit(MAX_LISTED);
-        Ok(query.all(self.db.read()).await?)
+        let mut edges = query.all(self.db.read()).await?;
+        let named = |edge: &merge_edge::Model| edge.absorbed == customer_id || edge.survivor == customer_id;
+        edges.retain(|edge| edge.holds || named(edge));
+        Ok(edges)
     }
 
     /// Refuses a pair of customers that do not both lie within the caller's scope.

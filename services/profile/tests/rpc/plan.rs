@@ -21,6 +21,7 @@ const SMALL: &[&str] = &[
     "kyc_template",
     "snapshot",
     "snapshot_part",
+    "bulk_load",
     "feed_floor",
     "profile_migration",
     "pg_",
@@ -90,12 +91,15 @@ async fn sqlite(db: &impl ConnectionTrait, sql: &str) -> Option<String> {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {sql}"));
     let rows = db.query_all_raw(explain).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+    let sorted = plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
     let scans = |step: &String| {
         let mut words = step.split(' ');
         let scan = words.next() == Some("SCAN") && words.next().is_some_and(grows);
+        // A page in the order of the key: it stops at its limit.
+        let page = step.contains(" USING INDEX ") && sql.contains(" LIMIT ") && !sorted;
         // All of a tenant, and all of it read before the first row is answered.
-        let whole = step.ends_with("(tenant=?)") && plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
-        scan || whole
+        let whole = step.ends_with("(tenant=?)") && sorted;
+        (scan && !page) || whole
     };
     plan.iter().any(scans).then(|| plan.join("\n"))
 }
@@ -121,7 +125,8 @@ async fn postgres(store: &Store, sql: &str) -> Option<String> {
 fn grows(table: &str) -> bool {
     let table = table.trim_matches('"');
     let name = table.split(' ').next().unwrap_or_default();
-    // What a part of the query itself has answered, named by the query ("met") or by SQLite ("(subquery-3)").
-    let own = name == "met" || name.starts_with('(');
+    // What the query brings along ("2-ROW VALUES CLAUSE"), or a part of it has answered, named by the query ("met") or by
+    // SQLite ("(subquery-3)").
+    let own = name == "met" || name.starts_with('(') || name.ends_with("-ROW");
     !own && !SMALL.iter().any(|small| name == *small || (small.ends_with('_') && name.starts_with(small)))
 }

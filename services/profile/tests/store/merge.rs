@@ -235,6 +235,7 @@ impl Bank {
                 (customer.create_time, customer.update_time, customer.revision) = (None, None, 0);
             }
             profile.tags.iter_mut().for_each(|tag| tag.create_time = None);
+            profile.consents.iter_mut().for_each(|consent| consent.record_time = None);
             profiles.push(profile);
         }
         let kinds = [pb::ChangeKind::Standing, pb::ChangeKind::Vector].map(i32::from);

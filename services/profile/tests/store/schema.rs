@@ -91,6 +91,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("kyc_template", "", "one row a tenant"),
     ("snapshot", "", "few rows a tenant"),
     ("snapshot_part", "", "few rows a snapshot"),
+    ("bulk_load", "", "one row a load"),
     ("profile_migration", "", "one row a migration"),
     ("feed", "seq", "in the order of changes, and kept for days only"),
     ("feed_floor", "", "one row"),

@@ -1,0 +1,131 @@
+//! Events over gRPC, durable and with features updated, beside the bare insert of the same rows into the same table of an
+//! empty store: same columns, same indexes, same batches. Then the time to the acknowledgement at half of that peak, and
+//! what the process grows by while many events come in.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use huan_profile::store::entity::event;
+use huan_proto::profile::v1::{self as pb, event_service_client::EventServiceClient};
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
+
+use super::{Place, Service, TENANT};
+use crate::{
+    bank::Sim,
+    bench::{Options, Row, pace},
+    demo,
+    failure::Result,
+    load::Door,
+};
+
+/// Events in a request, and rows in a bare transaction.
+const BATCH: usize = 1000;
+/// Rows in a bare statement, which stays below SQLite's limit of bound values.
+const STATEMENT: usize = 100;
+/// Requests in flight.
+const IN_FLIGHT: usize = 4;
+/// Events in a request of the latency's measure.
+const SMALL: usize = 100;
+
+/// Measures on a service of its own.
+pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
+    let bank = demo::bank(1, options.customers)?;
+    let events: Vec<pb::Event> = bank.customers().flat_map(|sim: Sim| sim.events()).collect();
+    let bare = bare(&events, place).await?;
+    let service = Service::with_customers(place, &bank).await?;
+    let door = service.desk.door("admin");
+    let count = events.len() as f64;
+    let started = Instant::now();
+    send(&door, events.chunks(BATCH).map(<[pb::Event]>::to_vec)).await?;
+    let ours = count / started.elapsed().as_secs_f64();
+    let p99 = acknowledged(&door, &events, ours / 2.0, Duration::from_secs(options.seconds)).await?;
+    let mut rows = vec![
+        Row::rate(&format!("events ingested beside bare inserts, {}", place.name), "events/s", ours, bare, 0.25),
+        Row::time(&format!("acknowledgement p99 at half of peak, {}", place.name), "ms", p99, 50.0, 1.0),
+    ];
+    rows.extend(memory(options, place, &door, &events).await?);
+    service.stop().await?;
+    Ok(rows)
+}
+
+async fn send(door: &Door, batches: impl Iterator<Item = Vec<pb::Event>>) -> Result<()> {
+    let calls = stream::iter(batches).map(|events| async move {
+        let mut client = EventServiceClient::new(door.channel.clone());
+        client.ingest_events(door.request(pb::IngestEventsRequest { events })).await.map(drop)
+    });
+    calls.buffer_unordered(IN_FLIGHT).try_collect::<Vec<()>>().await?;
+    Ok(())
+}
+
+/// The 99th percentile in milliseconds of the time to an acknowledgement, at so many events a second.
+async fn acknowledged(door: &Door, events: &[pb::Event], rate: f64, length: Duration) -> Result<f64> {
+    let (door, events) = (door.clone(), events.to_vec());
+    let p99 = pace::open_p99(rate / SMALL as f64, length, move |number| {
+        let batch = again(&events, "late", number as usize * SMALL, SMALL);
+        let (request, channel) = (door.request(pb::IngestEventsRequest { events: batch }), door.channel.clone());
+        async move { EventServiceClient::new(channel).ingest_events(request).await.map(drop) }
+    });
+    Ok(p99.await?.as_secs_f64() * 1000.0)
+}
+
+/// What the process holds after all further events, beside what it holds after the first tenth of them.
+async fn memory(options: &Options, place: &Place, door: &Door, events: &[pb::Event]) -> Result<Option<Row>> {
+    let batches = options.events as usize / BATCH;
+    if batches < 10 {
+        return Ok(None);
+    }
+    let round = |from: usize, to: usize| (from..to).map(|number| again(events, "more", number * BATCH, BATCH));
+    send(door, round(0, batches / 10)).await?;
+    let first = resident()?;
+    send(door, round(batches / 10, batches)).await?;
+    let work = format!("memory after {} more events beside that after a tenth, {}", options.events, place.name);
+    Ok(Some(Row::time(&work, "MB", resident()?, first, 1.2)))
+}
+
+/// A run of events, from the first again when all were sent, with ids of their own.
+fn again(events: &[pb::Event], round: &str, from: usize, count: usize) -> Vec<pb::Event> {
+    let one = |number: usize| {
+        let event = events[number % events.len()].clone();
+        pb::Event { source_id: format!("{round}-{number}"), ..event }
+    };
+    (from..from + count).map(one).collect()
+}
+
+/// What the process keeps in memory, in megabytes (Linux's /proc/self/statm, in pages of 4 KiB).
+fn resident() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: f64 = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    Ok(pages * 4096.0 / 1e6)
+}
+
+async fn bare(events: &[pb::Event], place: &Place) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let store = place.bare(folder.path()).await?;
+    let rows: Vec<event::Model> = events.iter().map(row).collect();
+    let started = Instant::now();
+    for batch in rows.chunks(BATCH) {
+        let tx = store.begin().await?;
+        for statement in batch.chunks(STATEMENT) {
+            let models = statement.iter().cloned().map(|row| row.into_active_model().reset_all());
+            event::Entity::insert_many(models).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
+        }
+        tx.commit().await?;
+    }
+    store.close();
+    Ok(rows.len() as f64 / started.elapsed().as_secs_f64())
+}
+
+fn row(event: &pb::Event) -> event::Model {
+    event::Model {
+        tenant: TENANT.to_owned(),
+        source: event.source.clone(),
+        source_id: event.source_id.clone(),
+        customer_id: event.customer_id.clone(),
+        event_type: event.r#type.clone(),
+        occur_time: event.occur_time.as_ref().map_or(0, |time| time.seconds * 1_000_000),
+        amount_minor: event.amount_minor,
+        format: 0,
+        key_id: String::new(),
+        payload: Vec::new(),
+    }
+}
