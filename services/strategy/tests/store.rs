@@ -17,7 +17,7 @@ use huan_chassis::{
 };
 use huan_proto::strategy::v1 as pb;
 use huan_strategy::store::{
-    batch::{Job, Outcome},
+    batch::{Ask, Job, Outcome},
     contact,
     entity::{channel_load, contact as contact_row, decision},
     migration::Migrator,
@@ -252,7 +252,13 @@ async fn contacts_of_merged_customers_add_until_it_is_taken_back() {
         assert_eq!(bank.store.profile("bank", "c-1").await.unwrap().unwrap().root_id, "c-2");
         let (rows, _) = bank.store.list_decisions("bank", "c-1", page()).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.customer_id.as_str()).collect::<Vec<_>>(), ["c-2", "c-2", "c-1"]);
+        let mut stale = Job::clone(&bank.job("r-9", "c-2"));
+        stale.ask.asked_id = "c-1".into();
+        let stale = Arc::new(stale);
+        assert_eq!(decided(&bank.deciding.decide_batch(std::slice::from_ref(&stale)).await.unwrap()[0]).1, 0);
         bank.merge("c-1", "c-1").await;
+        let stale = Arc::new(Job { ask: Ask { request_id: "r-10".into(), ..stale.ask.clone() }, ..Job::clone(&stale) });
+        assert!(matches!(bank.deciding.decide_batch(&[stale]).await.unwrap()[0], Ok(Outcome::Merged)));
         assert_eq!(decided(&decide("r-5", "c-1").await).1, 1);
         assert_eq!(decided(&decide("r-6", "c-2").await).1, 1);
         assert_eq!(decided(&decide("r-7", "c-1").await).1, 0);

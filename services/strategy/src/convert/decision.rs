@@ -26,6 +26,7 @@ pub fn ask(message: &pb::DecideRequest) -> Result<Ask> {
     let ask = Ask {
         request_id: faults.id("request_id", &message.request_id),
         customer_id: faults.id("customer_id", &message.customer_id),
+        asked_id: String::new(),
         channel_ids: message.channel_ids.clone(),
         trigger: message.trigger.clone(),
         max_picks: max_picks.max(1) as u32,

@@ -100,7 +100,10 @@ impl Rpc {
             let evaluated = self.evaluated(&published, ask, caller).await?;
             let traceparent = telemetry::traceparent();
             let root = self.store.profile(tenant, &ask.customer_id).await?.map(|profile| profile.root_id);
-            let ask = Ask { customer_id: root.unwrap_or_else(|| ask.customer_id.clone()), ..ask.clone() };
+            let ask = match root.filter(|root| root != asked) {
+                Some(root) => Ask { customer_id: root, asked_id: asked.clone(), ..ask.clone() },
+                None => ask.clone(),
+            };
             let job = Job { tenant: tenant.to_owned(), ask, evaluated, published, traceparent };
             match self.store.decide(job).await? {
                 Outcome::Decided(decided) => return Ok(*decided),

@@ -2,7 +2,7 @@
 //! before it reserved. It reads no store and no clock, and what it would write it only collects.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -40,6 +40,8 @@ pub struct Ask {
     pub request_id: String,
     /// The customer.
     pub customer_id: String,
+    /// Who was asked about, if that one is part of this customer's profile; empty = the customer.
+    pub asked_id: String,
     /// Only these channels; empty = all.
     pub channel_ids: Vec<String>,
     /// What called for the decision.
@@ -81,7 +83,7 @@ pub enum Outcome {
     Decided(Box<Decided>),
     /// Another map holds: read it, and ask again.
     MapMoved,
-    /// The customer is part of another's profile: find whose, and ask again.
+    /// The customer is part of another's profile, or no longer part of this one: find whose, and ask again.
     Merged,
 }
 
@@ -106,6 +108,8 @@ pub(crate) struct Batch {
     pub(crate) system_now: DateTime<Utc>,
     pub(crate) tenants: HashMap<String, Tenant>,
     pub(crate) customers: HashMap<CustomerKey, customer::Model>,
+    /// Who was asked about and is not part of the profile that they were taken to be.
+    pub(crate) moved: HashSet<CustomerKey>,
     /// Of each root, the other customers' ids and keys.
     pub(crate) members: HashMap<CustomerKey, Vec<(String, String)>>,
     pub(crate) contacts: HashMap<CustomerKey, Vec<Contact>>,
@@ -157,7 +161,8 @@ impl Batch {
         let (Some(tenant), Some(customer)) = (self.tenants.get(&job.tenant), self.customers.get(&key).cloned()) else {
             return Err(unknown);
         };
-        if customer.root_id != customer.customer_id {
+        let asked = (job.tenant.clone(), job.ask.asked_id.clone());
+        if customer.root_id != customer.customer_id || self.moved.contains(&asked) {
             return Ok(Outcome::Merged);
         }
         if tenant.epoch != job.published.epoch {

@@ -2,7 +2,7 @@
 //! records, reservations and feed rows together. Nothing is answered before the commit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -22,7 +22,7 @@ use super::{
     Store,
     batch::{self, Batch, CustomerKey, Job, LoadKey, Outcome, Tenant, Writes},
     contact::counting,
-    customer::{lock_customers, merged},
+    customer::{customers, lock_customers, merged},
     entity::{channel_load, contact, customer, decision},
     insert,
     tenant::tenants,
@@ -79,6 +79,7 @@ impl Deciding {
             system_now,
             tenants,
             customers: HashMap::new(),
+            moved: HashSet::new(),
             members: HashMap::new(),
             contacts: HashMap::new(),
             loads: BTreeMap::new(),
@@ -100,6 +101,7 @@ impl Deciding {
             };
             let roots: HashMap<String, String> = members.iter().flat_map(of_root).collect();
             let ids = ids.into_iter().chain(roots.keys().map(String::as_str)).collect();
+            batch.moved.extend(read_moved(tx, tenant, &of_tenant).await?);
             for ((tenant, id), contact) in read_contacts(tx, tenant, ids, first, system_now).await? {
                 // What was said to anyone of a profile was said to it.
                 let id = roots.get(&id).cloned().unwrap_or(id);
@@ -133,6 +135,22 @@ fn customer_ids(jobs: &[Arc<Job>]) -> BTreeMap<&str, BTreeSet<&str>> {
 
 fn customer_key(row: &customer::Model) -> CustomerKey {
     (row.tenant.clone(), row.customer_id.clone())
+}
+
+// Who was asked about, and is part of another profile than was thought.
+async fn read_moved(tx: &Tx, tenant: &str, jobs: &[&Job]) -> Result<Vec<CustomerKey>> {
+    let asked = |job: &&&Job| !job.ask.asked_id.is_empty();
+    let ids: BTreeSet<&str> = jobs.iter().filter(asked).map(|job| job.ask.asked_id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = customers(&**tx, tenant, ids).await?;
+    let moved = |job: &&&Job| {
+        let row = found.get(&job.ask.asked_id);
+        row.is_none_or(|row| row.root_id != job.ask.customer_id)
+    };
+    let moved = jobs.iter().filter(asked).filter(moved);
+    Ok(moved.map(|job| (tenant.to_owned(), job.ask.asked_id.clone())).collect())
 }
 
 // What was decided already by the same requests.
