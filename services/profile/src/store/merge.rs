@@ -9,10 +9,7 @@ use huan_chassis::{
     store::Tx,
 };
 use huan_proto::profile::v1::MergeReason;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Condition,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
     Store, consent, customer,
@@ -107,17 +104,18 @@ impl Store {
     /// NotFound.
     pub async fn list_merges(&self, tenant: &str, customer_id: &str) -> Result<Vec<merge_edge::Model>> {
         let members = customer::members(self.db.read(), tenant, customer_id).await?;
-        // Each of the two is answered from an index of its own.
-        let either = Condition::any()
-            .add(merge_edge::Column::Absorbed.is_in(members.iter().map(String::as_str).chain([customer_id])))
-            .add(merge_edge::Column::Survivor.eq(customer_id));
-        let query = merge_edge::Entity::find().filter(merge_edge::Column::Tenant.eq(tenant));
-        let query = query.filter(either).order_by_desc(merge_edge::Column::CreateTime);
-        let query = query.order_by_desc(merge_edge::Column::MergeId).limit(MAX_LISTED);
-        let mut edges = query.all(self.db.read()).await?;
-        let named = |edge: &merge_edge::Model| edge.absorbed == customer_id || edge.survivor == customer_id;
-        edges.retain(|edge| edge.holds || named(edge));
-        Ok(edges)
+        let of_tenant = || merge_edge::Entity::find().filter(merge_edge::Column::Tenant.eq(tenant));
+        let own = [merge_edge::Column::Absorbed, merge_edge::Column::Survivor];
+        let of_profile = of_tenant().filter(merge_edge::Column::Absorbed.is_in(members));
+        let queries = own.map(|column| of_tenant().filter(column.eq(customer_id)));
+        let mut found = BTreeMap::new();
+        // Each by an index of its own: of several conditions SQLite would take none.
+        for query in queries.into_iter().chain([of_profile.filter(merge_edge::Column::Holds.eq(true))]) {
+            let rows =
+                query.order_by_desc(merge_edge::Column::CreateTime).limit(MAX_LISTED).all(self.db.read()).await?;
+            found.extend(rows.into_iter().map(|row| ((row.create_time, row.merge_id.clone()), row)));
+        }
+        Ok(found.into_values().rev().take(MAX_LISTED as usize).collect())
     }
 
     /// Refuses a pair of customers that do not both lie within the caller's scope.
