@@ -51,3 +51,15 @@ enum Action {
     /// Prints a token of the development issuer, for trying RPCs.
     Token(token::Options),
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_read() {
+        Command::command().debug_assert();
+    }
+}

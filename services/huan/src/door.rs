@@ -17,6 +17,8 @@ const LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Where a suite is and in whose name it is spoken to.
 #[derive(Args, Debug)]
+// Beside the options of the command that they belong to, which are called so, too.
+#[group(id = "door")]
 pub struct Options {
     /// The gateway of the running suite, or the service itself.
     #[arg(long, visible_alias = "profile", default_value = "http://127.0.0.1:8080")]
