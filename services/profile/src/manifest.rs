@@ -38,8 +38,10 @@ pub struct Manifest<'a> {
 pub struct Feature<'a> {
     /// Its number in the catalogue.
     pub number: u32,
-    /// Its name, and the column's.
+    /// Its name.
     pub name: &'a str,
+    /// Its column: its name, or `feature_<name>` where the files have a column of their own that is called so.
+    pub column: &'a str,
     /// number, text, day or flag.
     pub r#type: &'static str,
     /// What it means.
@@ -71,12 +73,12 @@ pub fn time(time: DateTime<Utc>) -> String {
 
 /// The features of a table.
 pub fn features(table: &Table) -> Vec<Feature<'_>> {
-    table.features.iter().map(feature).collect()
+    table.features.iter().zip(&table.names).map(feature).collect()
 }
 
-fn feature(feature: &pb::Feature) -> Feature<'_> {
+fn feature<'a>((feature, column): (&'a pb::Feature, &'a String)) -> Feature<'a> {
     let pb::Feature { number, name, description, .. } = feature;
-    Feature { number: *number, name, r#type: word(feature.r#type()), description }
+    Feature { number: *number, name, column, r#type: word(feature.r#type()), description }
 }
 
 fn word(value_type: ValueType) -> &'static str {

@@ -35,12 +35,16 @@ const GROUP_ROWS: usize = 65_536;
 const BATCH_ROWS: usize = 8_192;
 /// The column by which a row is found when its customer is forgotten.
 const KEY: &str = "customer_key";
+/// The columns that are no features. A feature of the same name gets another column.
+const OWN: [&str; 6] = ["customer_id", KEY, "customer_type", "owner_path", "as_of", "tags"];
 
 /// What the parts of one snapshot have in common.
 #[derive(Clone, Debug)]
 pub struct Table {
     /// The features in the order of their numbers.
     pub features: Vec<pb::Feature>,
+    /// The name of each feature's column.
+    pub names: Vec<String>,
     /// The columns.
     pub schema: SchemaRef,
     include_bank_numbers: bool,
@@ -69,9 +73,11 @@ impl Table {
         fields.extend(include_bank_numbers.then(|| text("customer_id")));
         fields.extend([text(KEY), Field::new("customer_type", DataType::Utf8, true), text("owner_path")]);
         fields.push(Field::new("as_of", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true));
-        fields.extend(features.iter().map(|feature| Field::new(&feature.name, data_type(feature.r#type()), true)));
+        let names: Vec<String> = features.iter().map(|feature| column(&feature.name, &features)).collect();
+        let of_feature = |(feature, name): (&pb::Feature, &String)| Field::new(name, data_type(feature.r#type()), true);
+        fields.extend(features.iter().zip(&names).map(of_feature));
         fields.push(Field::new_list("tags", Field::new_list_field(DataType::Utf8, true), false));
-        Self { features, schema: Arc::new(Schema::new(fields)), include_bank_numbers }
+        Self { features, names, schema: Arc::new(Schema::new(fields)), include_bank_numbers }
     }
 
     /// The most rows of a part, so that a part fits into memory however many features there are.
@@ -157,6 +163,15 @@ pub fn properties() -> Result<WriterProperties, ParquetError> {
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_created_by(format!("huan {}", env!("CARGO_PKG_VERSION")))
         .build())
+}
+
+/// The column of a feature: its name, unless another column has that.
+fn column(name: &str, features: &[pb::Feature]) -> String {
+    let mut column = name.to_owned();
+    while OWN.contains(&column.as_str()) || (column != name && features.iter().any(|other| other.name == column)) {
+        column = format!("feature_{column}");
+    }
+    column
 }
 
 fn data_type(value_type: ValueType) -> DataType {
@@ -328,6 +343,19 @@ mod tests {
         assert_eq!(column("f").as_boolean().iter().collect::<Vec<_>>(), [Some(true), None, Some(false)]);
         assert_eq!(column("tags").as_list::<i32>().value(0).as_string::<i32>().value(0), "vip");
         assert!(column("as_of").is_null(1) && column("tags").as_list::<i32>().value(1).is_empty());
+    }
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        let names = ["customer_type", "feature_customer_type", "as_of", "n"];
+        let numbered = (1..).zip(names).map(|(number, name)| feature(number, name, ValueType::Text));
+        let table = Table::new(numbered.collect(), true);
+        assert_eq!(table.names, ["feature_feature_customer_type", "feature_customer_type", "feature_as_of", "n"]);
+        let mut columns: Vec<_> = table.schema.fields().iter().map(|field| field.name().clone()).collect();
+        let all = columns.len();
+        columns.sort();
+        columns.dedup();
+        assert_eq!(columns.len(), all);
     }
 
     #[test]

@@ -50,7 +50,7 @@ async fn a_snapshot_is_written_with_its_manifest_last() {
     assert_eq!(done.features, ["customer_type", "has_card"]);
     let manifest = read_manifest(&done);
     assert_eq!((&manifest["row_count"], &manifest["feed_position"]), (&30.into(), &done.position.as_str().into()));
-    assert_eq!(manifest["features"][0]["name"], "customer_type");
+    assert_eq!(manifest["features"][0]["column"], "feature_customer_type", "the files have a column of that name");
     let folder = Path::new(done.manifest.strip_prefix("file://").unwrap()).parent().unwrap();
     let part = std::fs::metadata(folder.join(manifest["parts"][0]["file"].as_str().unwrap())).unwrap();
     assert_eq!(manifest["parts"][0]["byte_count"], part.len());
