@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use huan::{Suite, suite::Place};
-use huan_chassis::{client, clock, config, store};
+use huan_chassis::{client, clock, config, store, vault::Vault};
 use huan_proto::profile::v1::{
     self as profile, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
     tenant_service_client::TenantServiceClient,
@@ -35,7 +35,7 @@ async fn a_customers_word_reaches_strategy_within_a_second_on_postgres() {
 
 async fn changes_arrive(place: &Place, url: String) {
     let suite = Suite::start(place).await.unwrap();
-    let bank = Bank::open(&suite, url).await;
+    let bank = Bank::open(&suite, place, url).await;
     for round in 0..20 {
         let allowed = round % 2 == 0;
         bank.say(allowed).await;
@@ -56,14 +56,15 @@ struct Bank {
 }
 
 impl Bank {
-    async fn open(suite: &Suite, url: String) -> Self {
+    async fn open(suite: &Suite, place: &Place, url: String) -> Self {
         let keys = suite.doors.keys.clone();
         let upstream =
             config::Upstream { url: format!("http://{}", suite.doors.services["profile"]), timeout_millis: 20_000 };
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
         let db = store::connect(&config::Database { url, max_connections: 1 }).await.unwrap();
         // Only read from: the key draws nothing.
-        let strategy = Store::new(store::Store::new(db), MasterKey::new(&[7; 32]), 1, TimeDelta::minutes(60));
+        let db = store::Store::new(db).with_vault(Vault::open(&place.keys("strategy")).await.unwrap());
+        let strategy = Store::new(db, MasterKey::new(&[7; 32]), 1, TimeDelta::minutes(60));
         let bank = Self { channel, keys, strategy };
         let tenant = Some(profile::Tenant { display_name: "Bank".into(), ..Default::default() });
         let create = profile::CreateTenantRequest { request_id: "open".into(), tenant };
@@ -101,7 +102,8 @@ impl Bank {
 
     /// What strategy knows of it.
     async fn known(&self) -> Option<bool> {
-        let row = self.strategy.customer(TENANT, "C-1").await.unwrap()?;
+        let sealed = self.strategy.customer(TENANT, "C-1").await.unwrap()?;
+        let row = self.strategy.database().vault().unwrap().unseal(vec![sealed]).await.unwrap().remove(0);
         let standing = profile::Standing::decode(row.payload.as_slice()).unwrap();
         standing.consents.first().map(|word| word.allowed)
     }

@@ -16,4 +16,5 @@ mod consent;
 mod trace;
 mod crash;
 mod leak;
+mod erasure;
 mod deploy;

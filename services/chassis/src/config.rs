@@ -33,6 +33,34 @@ impl fmt::Debug for Database {
     }
 }
 
+/// Where a service keeps the keys of what its data is sealed under.
+#[derive(Clone, Deserialize)]
+pub struct Keys {
+    /// `sqlite://...` or `postgres://...`: another database than that of the data.
+    pub url: String,
+    /// The file of the master keys, a line `<id> <base64 of 32 bytes>` each, newest last.
+    pub master_file: PathBuf,
+}
+
+impl Keys {
+    /// Refuses to keep keys beside the data that they seal: whoever copies one must not have the other. Errors: the
+    /// fault of keys.url.
+    pub fn apart(&self, database: &Database) -> Result<(), ConfigFaults> {
+        if place(&self.url) != place(&database.url) || self.url.contains(":memory:") {
+            return Ok(());
+        }
+        let fault = "keys.url: names the database of the data, database.url; give the keys a database of their own";
+        Err(ConfigFaults(vec![fault.to_owned()]))
+    }
+}
+
+// The url may hold a password.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("master_file", &self.master_file).finish_non_exhaustive()
+    }
+}
+
 /// What a service tells of itself.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Telemetry {
@@ -219,6 +247,14 @@ fn flatten(prefix: &str, dict: Dict, found: &mut BTreeMap<String, Value>) {
     }
 }
 
+/// A database's url without options and without who connects.
+fn place(url: &str) -> &str {
+    let place = url.split_once("://").or_else(|| url.split_once(':')).map_or(url, |(_, place)| place);
+    let place = place.split_once('@').map_or(place, |(_, place)| place);
+    // The options of PostgreSQL may say where the server is.
+    if url.starts_with("sqlite") { place.split('?').next().unwrap_or(place) } else { place }
+}
+
 fn shown(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -288,6 +324,19 @@ mod tests {
         assert!(load("[feed", &[]).unwrap_err()[0].starts_with("huan.toml: "));
         let missing = super::load::<Config>("nosuch", DEFAULTS, Some(Path::new("/no/such/file")));
         assert!(missing.unwrap_err().to_string().starts_with("/no/such/file: "));
+    }
+
+    #[test]
+    fn keys_do_not_lie_beside_the_data() {
+        let beside = |keys: &str, data: &str| {
+            let keys = Keys { url: keys.into(), master_file: PathBuf::new() };
+            keys.apart(&Database { url: data.into(), max_connections: 1 }).is_err()
+        };
+        assert!(beside("sqlite://data/p.db?mode=rwc", "sqlite:data/p.db"));
+        assert!(beside("postgres://k:x@host/p", "postgres://p:y@host/p"));
+        assert!(!beside("postgres://k:x@host/p_keys", "postgres://p:y@host/p"));
+        assert!(!beside("sqlite://data/p-keys.db", "sqlite://data/p.db"));
+        assert!(!beside("sqlite::memory:", "sqlite::memory:"));
     }
 
     #[test]

@@ -64,6 +64,16 @@ pub async fn upsert(tx: &Tx, rows: Vec<Row>) -> Result<()> {
     Ok(())
 }
 
+/// Takes the customer of a key out.
+pub async fn erase(tx: &Tx, tenant: &str, customer_key: &str) -> Result<()> {
+    let erase = entity::Entity::delete_many().filter(entity::Column::Tenant.eq(tenant));
+    let erased = erase.filter(entity::Column::CustomerKey.eq(customer_key)).exec(&**tx).await?;
+    if erased.rows_affected > 0 {
+        tx.scrub();
+    }
+    Ok(())
+}
+
 /// Answers who owns a customer, from the table and a short memory.
 #[derive(Clone, Debug)]
 pub struct Directory {

@@ -108,6 +108,18 @@ pub enum Error {
     /// The map is not whole.
     #[error("{}", faults("the map is not whole", .0))]
     BrokenMap(Vec<FieldFault>),
+    /// The person whose data it is was erased; the key of the data is gone.
+    #[error("the {what} is of an erased person")]
+    Erased {
+        /// The kind of resource.
+        what: &'static str,
+    },
+    /// The person's data is under a legal hold: it is kept, and neither changed nor deleted.
+    #[error("the {what} is under a legal hold")]
+    LegalHold {
+        /// The kind of resource.
+        what: &'static str,
+    },
     /// A fault of ours. The text is logged once, when it becomes a status, and never sent.
     #[error("internal: {0}")]
     Internal(String),
@@ -150,6 +162,8 @@ impl Error {
             Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
             Error::NoMap => (Code::FailedPrecondition, ErrorReason::NoMap),
             Error::BrokenMap(_) => (Code::FailedPrecondition, ErrorReason::BrokenMap),
+            Error::Erased { .. } => (Code::FailedPrecondition, ErrorReason::Erased),
+            Error::LegalHold { .. } => (Code::FailedPrecondition, ErrorReason::LegalHold),
             Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
             Error::Status(status) => (status.code(), reason(status).unwrap_or_default()),
         }

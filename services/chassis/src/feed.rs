@@ -22,6 +22,7 @@ mod migration;
 pub mod publish;
 pub mod retain;
 pub mod status;
+mod unname;
 pub mod watch;
 
 pub use consume::{Consumer, Mark, Open, Start, consume};
@@ -29,6 +30,7 @@ pub use fence::{head, settled};
 pub use publish::{Row, publish};
 pub use retain::retain;
 pub use status::{Status, server};
+pub use unname::unname;
 pub use watch::{Entry, Filter, Watch, watch};
 
 /// Into how many partitions customers fall.

@@ -13,6 +13,7 @@ pub mod policy;
 pub mod server;
 pub mod client;
 pub mod store;
+pub mod vault;
 pub mod commit;
 pub mod feed;
 pub mod directory;

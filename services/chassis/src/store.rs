@@ -15,14 +15,14 @@ use std::{
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Result, config};
+use crate::{Error, Result, config, vault::Vault};
 
 #[cfg(feature = "testing")]
 pub mod test;
@@ -32,6 +32,8 @@ pub mod test;
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a lock that another process holds, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
+/// How often the log of SQLite is tried to be cut off while readers hold it.
+const SCRUB: Duration = Duration::from_millis(200);
 /// A PostgreSQL connection that was idle for longer is tried before it is used.
 const IDLE: Duration = Duration::from_secs(30);
 /// Replicas that start together migrate one after the other under this advisory lock ("huan").
@@ -45,6 +47,7 @@ pub struct Store {
     writer: Option<Arc<Semaphore>>,
     published: watch::Sender<()>,
     closed: CancellationToken,
+    vault: Option<Vault>,
 }
 
 impl Store {
@@ -58,7 +61,17 @@ impl Store {
     /// Wraps a connection whose schema is up to date.
     pub fn new(db: DatabaseConnection) -> Self {
         let writer = (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Self { db, writer, published: watch::Sender::new(()), closed: CancellationToken::new() }
+        Self { db, writer, published: watch::Sender::new(()), closed: CancellationToken::new(), vault: None }
+    }
+
+    /// The same store, whose envelopes are sealed under the keys of this vault.
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    /// The keys of what is read here. Errors: internal, if the store was opened without any.
+    pub fn vault(&self) -> Result<&Vault> {
+        self.vault.as_ref().ok_or_else(no_vault)
     }
 
     /// Where to read. A caller that holds a [`Tx`] reads through that instead.
@@ -78,7 +91,8 @@ impl Store {
             ..Default::default()
         };
         let tx = self.db.begin_with_options(immediate).await?;
-        Ok(Tx { tx, published: AtomicBool::new(false), wake: self.published.clone(), _permit: permit })
+        let (published, scrub) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Tx { tx, published, scrub, store: self.clone(), _permit: permit })
     }
 
     /// Ends every watch and consumer of this store's feeds, so that a server can drain.
@@ -96,6 +110,36 @@ impl Store {
         self.published.subscribe()
     }
 
+    /// Cuts SQLite's log off; if readers hold it for too long, as soon as they let it go.
+    async fn scrub(&self) {
+        if self.is_postgres() || self.cut_log().await {
+            return;
+        }
+        let store = self.clone();
+        tokio::spawn(async move {
+            let closed = store.closed();
+            tokio::pin!(closed);
+            loop {
+                tokio::select! {
+                    () = &mut closed => return,
+                    () = tokio::time::sleep(SCRUB) => if store.cut_log().await { return },
+                }
+            }
+        });
+    }
+
+    /// Tells whether the log was cut off.
+    async fn cut_log(&self) -> bool {
+        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        match self.db.query_one_raw(statement).await {
+            Ok(row) => row.is_none_or(|row| row.try_get_by_index::<i32>(0).is_ok_and(|busy| busy == 0)),
+            Err(error) => {
+                tracing::warn!(%error, "the log is not cut off yet");
+                false
+            }
+        }
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.db.get_database_backend() == DbBackend::Postgres
     }
@@ -106,7 +150,8 @@ impl Store {
 pub struct Tx {
     tx: DatabaseTransaction,
     published: AtomicBool,
-    wake: watch::Sender<()>,
+    scrub: AtomicBool,
+    store: Store,
     // Last: given back once the transaction above has ended.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -114,12 +159,27 @@ pub struct Tx {
 impl Tx {
     /// Makes the writes durable, then wakes the feed's watchers if any of them was published.
     pub async fn commit(self) -> Result<()> {
-        let Self { tx, published, wake, _permit } = self;
+        let Self { tx, published, scrub, store, _permit } = self;
         tx.commit().await?;
         if published.into_inner() {
-            wake.send_replace(());
+            store.published.send_replace(());
+        }
+        if scrub.into_inner() {
+            store.scrub().await;
         }
         Ok(())
+    }
+
+    /// Notes that what is deleted here must leave the files too: deleted cells are overwritten in any case, and after
+    /// the commit SQLite's log, which still holds what stood there, is written back and cut off. (In PostgreSQL dead
+    /// rows and old log go by VACUUM, archives and backups by their own retention.)
+    pub fn scrub(&self) {
+        self.scrub.store(true, Ordering::Relaxed);
+    }
+
+    /// The keys of what is read and written here. Errors: internal, if the store was opened without any.
+    pub fn vault(&self) -> Result<&Vault> {
+        self.store.vault()
     }
 
     /// Notes that the feed has grown.
@@ -183,6 +243,13 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .foreign_keys(true)
+        // What is deleted is overwritten, pages that fall free as well, which FAST would leave: an erased person's rows
+        // must not be found in the file. Little is deleted otherwise, mostly old rows of feeds.
+        .pragma("secure_delete", "ON")
+}
+
+fn no_vault() -> Error {
+    Error::Internal("the store was opened without keys".into())
 }
 
 fn make_folder(place: &str) -> Result<()> {

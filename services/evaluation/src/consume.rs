@@ -31,8 +31,12 @@ use crate::{
     },
 };
 
-const PROFILE_KINDS: [profile::ChangeKind; 3] =
-    [profile::ChangeKind::Standing, profile::ChangeKind::Outcome, profile::ChangeKind::Merge];
+const PROFILE_KINDS: [profile::ChangeKind; 4] = [
+    profile::ChangeKind::Standing,
+    profile::ChangeKind::Outcome,
+    profile::ChangeKind::Merge,
+    profile::ChangeKind::Erasure,
+];
 const DECISION_KINDS: [strategy::ChangeKind; 3] =
     [strategy::ChangeKind::Exposures, strategy::ChangeKind::Response, strategy::ChangeKind::Assignment];
 
@@ -71,6 +75,7 @@ pub async fn decisions(store: Store, channel: client::Channel, keys: Arc<Keys>, 
 pub async fn apply_profiles(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<()> {
     let (mut customers, mut members) = (Vec::new(), Vec::new());
     let (mut outcomes, mut headers) = (Vec::new(), Vec::new());
+    let mut erased = Vec::new();
     for ProfileChange { header, change } in batch.iter().filter_map(profile_change) {
         match (header, change) {
             (Some(header), Some(profile_change::Change::Standing(_))) => customers.push(convert::customer(header)),
@@ -79,11 +84,16 @@ pub async fn apply_profiles(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<
                 outcomes.push(convert::outcome(header, outcome));
                 headers.push(header);
             }
+            (Some(header), Some(profile_change::Change::Erasure(_))) => erased.push(header),
             _ => {}
         }
     }
     directory::upsert(tx, customers).await?;
     put_members(tx, members).await?;
+    // What is counted stays, under keys that stand for nobody any more.
+    for header in erased {
+        directory::erase(tx, &header.tenant_id, &header.customer_key).await?;
+    }
     traced("apply outcomes", "insert_outcomes", &headers, insert_outcomes(tx, outcomes)).await
 }
 

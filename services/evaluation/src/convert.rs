@@ -14,6 +14,7 @@ use huan_proto::{
 };
 use prost::Message as _;
 use prost_types::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     effect::{ArmStats, Effect},
@@ -193,12 +194,18 @@ pub fn outcome(header: &Header, outcome: &profile::Outcome) -> outcome::Model {
     outcome::Model {
         tenant: header.tenant_id.clone(),
         source: outcome.source.clone(),
-        source_id: outcome.source_id.clone(),
+        source_id: digest(&header.customer_key, outcome),
         customer_key: header.customer_key.clone(),
         event_type: outcome.r#type.clone(),
         amount_minor: outcome.amount_minor,
         time: micros(outcome.occur_time.as_ref()),
     }
+}
+
+/// What stands for an event's id at its source, which might name the customer: enough to know the event again.
+fn digest(customer_key: &str, outcome: &profile::Outcome) -> String {
+    let parts = [customer_key, &outcome.source, &outcome.source_id].join("\0");
+    Sha256::digest(parts)[..16].iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The rows of a decision's would-be picks.
@@ -207,7 +214,6 @@ pub fn exposures(header: &Header, made: &strategy::Exposures) -> impl Iterator<I
         tenant: header.tenant_id.clone(),
         strategy_id: exposure.strategy_id.clone(),
         customer_key: header.customer_key.clone(),
-        customer_id: header.customer_id.clone(),
         time: micros(made.decide_time.as_ref()),
         decision_id: made.decision_id.clone(),
         universal_held: exposure.universal_held,

@@ -29,7 +29,6 @@ fn exposed(strategy: &str, customer: u32, time: i64) -> exposure::Model {
         tenant: "bank".into(),
         strategy_id: strategy.into(),
         customer_key: format!("k{customer}"),
-        customer_id: format!("C-{customer}"),
         time,
         decision_id: format!("d{customer}-{time}"),
         universal_held: false,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use huan_chassis::{config, token::Keys};
+use huan_chassis::{config, token::Keys, vault::Masters};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::failure::{Failure, Result};
@@ -20,7 +20,7 @@ pub const SERVICES: [&str; 4] = [huan_profile::NAME, huan_segment::NAME, huan_st
 /// Where a suite keeps its stores and opens its doors.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The folder of the SQLite files and of the key file; made if missing.
+    /// The folder of the SQLite files and of the key files; made if missing.
     pub folder: PathBuf,
     /// The gateway's address; `None` = a free port of this machine.
     pub gateway: Option<SocketAddr>,
@@ -39,6 +39,12 @@ impl Place {
     /// The file of the key that all processes of the suite share.
     pub fn key_file(&self) -> PathBuf {
         self.folder.join("auth.key")
+    }
+
+    /// Where a service keeps the keys of its data: beside the data here, where one folder holds all of a suite.
+    pub fn keys(&self, service: &'static str) -> config::Keys {
+        let url = format!("sqlite://{}/{service}-keys.db?mode=rwc", self.folder.display());
+        config::Keys { url, master_file: self.folder.join(format!("{service}-master.key")) }
     }
 
     fn database(&self, service: &'static str) -> String {
@@ -78,6 +84,9 @@ impl Suite {
         let configs = Configs::load(place)?;
         std::fs::create_dir_all(&place.folder)?;
         let keys = Arc::new(shared_key(&place.key_file())?);
+        for file in [&configs.profile.keys.master_file, &configs.strategy.keys.master_file] {
+            make_master(file)?;
+        }
         let listeners = Listeners::bind(place, &configs).await?;
         let doors = Doors { gateway: listeners.gateway.local_addr()?, services: listeners.addresses()?, keys };
         let (stop, stopped) = watch::channel(false);
@@ -177,9 +186,9 @@ impl Configs {
     /// Errors: every fault of every configuration.
     fn load(place: &Place) -> Result<Self> {
         let mut faults = Vec::new();
-        let profile = loaded(&mut faults, config::load(huan_profile::NAME, huan_profile::DEFAULTS, None));
+        let profile = loaded(&mut faults, huan_profile::Config::load(None));
         let segment = loaded(&mut faults, config::load(huan_segment::NAME, huan_segment::DEFAULTS, None));
-        let strategy = loaded(&mut faults, config::load(huan_strategy::NAME, huan_strategy::DEFAULTS, None));
+        let strategy = loaded(&mut faults, huan_strategy::Config::load(None));
         let evaluation = loaded(&mut faults, config::load(huan_evaluation::NAME, huan_evaluation::DEFAULTS, None));
         let gateway = loaded(&mut faults, config::load(huan_gateway::NAME, huan_gateway::DEFAULTS, None));
         let all = (profile, segment, strategy, evaluation, gateway);
@@ -196,6 +205,8 @@ impl Configs {
         self.segment.database.url = place.database("segment");
         self.strategy.database.url = place.database("strategy");
         self.evaluation.database.url = place.database("evaluation");
+        self.profile.keys = place.keys("profile");
+        self.strategy.keys = place.keys("strategy");
         self.strategy.holdout.key_file = place.folder.join("holdout.key");
         self
     }
@@ -267,6 +278,11 @@ fn shared_key(file: &Path) -> Result<Keys> {
     }
     Keys::from_file(file)
         .map_err(|error| Failure::usage(format!("the key file {} cannot be read: {error}", file.display())))
+}
+
+/// Makes a file with one master key that only this user can read, unless there is one.
+fn make_master(file: &Path) -> Result<()> {
+    if file.exists() { Ok(()) } else { write_secret(file, &Masters::generate("first")) }
 }
 
 fn write_secret(file: &Path, content: &str) -> Result<()> {

@@ -12,8 +12,17 @@ use huan_chassis::{
 use crate::failure::{Failure, Result};
 
 /// The roles of `huan.auth.v1.Role`, as tokens spell them.
-pub const ROLES: [&str; 8] =
-    ["channel", "relationship_manager", "branch_manager", "strategist", "approver", "analyst", "auditor", "admin"];
+pub const ROLES: [&str; 9] = [
+    "channel",
+    "relationship_manager",
+    "branch_manager",
+    "strategist",
+    "approver",
+    "analyst",
+    "auditor",
+    "admin",
+    "privacy_officer",
+];
 
 /// What `huan token` takes.
 #[derive(Args, Debug)]

@@ -1,8 +1,8 @@
 //! The service's configuration. Defaults lie in config.default.toml, which names every key.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
-use huan_chassis::config;
+use huan_chassis::config::{self, ConfigFaults};
 use serde::Deserialize;
 
 /// The defaults, commented.
@@ -16,6 +16,8 @@ pub struct Config {
     pub listen: config::Listen,
     /// Where the data lies.
     pub database: config::Database,
+    /// Where the keys of that data lie.
+    pub keys: config::Keys,
     /// How callers are known.
     pub auth: config::Auth,
     /// Logs and traces.
@@ -58,6 +60,15 @@ pub struct Roll {
     pub every_millis: u64,
 }
 
+impl Config {
+    /// Reads the defaults, `file` over them and the environment over both. Errors: every fault.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigFaults> {
+        let config: Self = config::load(crate::NAME, DEFAULTS, file)?;
+        config.keys.apart(&config.database)?;
+        Ok(config)
+    }
+}
+
 /// Where snapshots go.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_defaults_set_every_key_and_no_other() {
-        let config: Config = config::load(crate::NAME, DEFAULTS, None).unwrap();
+        let config = Config::load(None).unwrap();
         assert_eq!(config.listen.address.port(), 50051);
     }
 }

@@ -18,6 +18,7 @@ pub mod relation;
 pub mod merge;
 pub mod profile;
 pub mod snapshot;
+pub mod rights;
 pub mod tag;
 pub mod tag_definition;
 pub mod tenant;

@@ -31,6 +31,7 @@ use huan_chassis::{
     server::{self, Parts},
     store::Store as Database,
     token::Keys,
+    vault::Vault,
 };
 use tokio::net::TcpListener;
 
@@ -45,20 +46,23 @@ use crate::{
 /// The service's name.
 pub const NAME: &str = "profile";
 
-/// Serves until `shutdown`, then drains. Errors: a store that cannot be opened.
+/// Serves until `shutdown`, then drains. Errors: a store, or its keys, that cannot be opened.
 pub async fn serve(
     config: Config,
     keys: Arc<Keys>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let database = Database::open::<Migrator>(&config.database).await?;
+    let vault = Vault::open(&config.keys).await?;
+    vault.spawn_rotation();
+    let database = Database::open::<Migrator>(&config.database).await?.with_vault(vault);
     let store = Store::new(database.clone());
     tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
     tokio::spawn(store.clone().retain_dead_letters(config.dead_letter));
     tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
     tokio::spawn(store.clone().build_for_ever(Duration::from_millis(config.roll.every_millis)));
     let bucket = Bucket::new(config.snapshot.clone());
+    tokio::spawn(store.clone().finish_for_ever(bucket.clone()));
     tokio::spawn(store.clone().export_for_ever(bucket.clone(), Duration::from_millis(config.snapshot.every_millis)));
     let parts = Parts {
         service: NAME,

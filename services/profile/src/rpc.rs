@@ -16,6 +16,7 @@ mod profile;
 mod relation;
 mod snapshot;
 mod stream;
+mod rights;
 mod tag;
 mod tenant;
 
@@ -29,8 +30,9 @@ use huan_proto::profile::v1::{
     holding_service_server::HoldingServiceServer, identity_service_server::IdentityServiceServer,
     industry_service_server::IndustryServiceServer, kyc_service_server::KycServiceServer,
     merge_service_server::MergeServiceServer, profile_service_server::ProfileServiceServer,
-    relation_service_server::RelationServiceServer, snapshot_service_server::SnapshotServiceServer,
-    tag_service_server::TagServiceServer, tenant_service_server::TenantServiceServer,
+    relation_service_server::RelationServiceServer, rights_service_server::RightsServiceServer,
+    snapshot_service_server::SnapshotServiceServer, tag_service_server::TagServiceServer,
+    tenant_service_server::TenantServiceServer,
 };
 use tonic::{Request, service::Routes};
 
@@ -57,6 +59,7 @@ pub const NAMES: &[&str] = &[
     "huan.profile.v1.ProfileService",
     "huan.profile.v1.SnapshotService",
     "huan.profile.v1.BulkService",
+    "huan.profile.v1.RightsService",
 ];
 
 /// The server of all of the package's services.
@@ -91,6 +94,7 @@ impl Rpc {
             .add_service(IndustryServiceServer::from_arc(rpc.clone()))
             .add_service(KycServiceServer::from_arc(rpc.clone()))
             .add_service(ProfileServiceServer::from_arc(rpc.clone()))
+            .add_service(RightsServiceServer::from_arc(rpc.clone()))
             .add_service(SnapshotServiceServer::from_arc(rpc.clone()))
             .add_service(BulkServiceServer::from_arc(rpc))
     }

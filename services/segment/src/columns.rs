@@ -94,7 +94,7 @@ impl Columns {
         }
     }
 
-    /// Forgets a customer's vector.
+    /// Makes a customer's row nobody's; its ordinal is never another's.
     pub fn forget(&mut self, customer_id: &str) {
         if let Some(ordinal) = self.ordinal(customer_id) {
             Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]).forget(ordinal as usize % ROWS);
@@ -316,6 +316,19 @@ mod tests {
         assert_eq!(columns.ordinal("c9999"), None);
         assert_eq!(columns.snapshot().rows(Day(0)).count(), 5000);
         assert!(columns.snapshot().customer(9999).is_none());
+    }
+
+    #[test]
+    fn a_forgotten_customer_leaves_a_gap() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        for (ordinal, id) in ["a", "b", "c"].into_iter().enumerate() {
+            columns.put(&catalogue, ordinal as u32, customer(id), &vector(vec![(1, value::Kind::Number(1.0))]));
+        }
+        columns.forget("b");
+        columns.forget("nobody");
+        assert!(columns.ordinal("b").is_none() && columns.snapshot().customer(1).is_none());
+        assert_eq!(columns.snapshot().rows(Day(0)).map(|(ordinal, _)| ordinal).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(columns.snapshot().population, 2);
     }
 
     #[test]

@@ -25,7 +25,8 @@ use crate::store::{tenant, vector as vectors};
 /// The feed's name.
 pub const FEED: &str = "profile";
 
-const KINDS: [ChangeKind; 4] = [ChangeKind::Tenant, ChangeKind::Catalogue, ChangeKind::Vector, ChangeKind::Merge];
+const KINDS: [ChangeKind; 5] =
+    [ChangeKind::Tenant, ChangeKind::Catalogue, ChangeKind::Vector, ChangeKind::Merge, ChangeKind::Erasure];
 
 /// Follows the feed until the store is closed.
 pub async fn follow(store: Store, memory: Memory, profile: Channel, keys: Arc<Keys>, status: Status) {
@@ -81,6 +82,12 @@ pub async fn apply(tx: &Tx, memory: &Memory, batch: &[profile::WatchProfilesResp
     for (name, rows) in vectors {
         apply_vectors(tx, memory, name, rows.into_values().collect()).await?;
     }
+    // After the vectors: nothing of an erased customer comes after the erasure.
+    for (header, change) in batch.iter().filter_map(read) {
+        if let Change::Erasure(_) = change {
+            apply_erasure(tx, memory, header).await?;
+        }
+    }
     Ok(())
 }
 
@@ -93,6 +100,16 @@ async fn apply_catalogue(tx: &Tx, memory: &Memory, name: &str, catalogue: &profi
     tenant.set_catalogue(catalogue);
     // A rule's features may be there only now.
     tenant.install(definitions_of(&**tx, name).await?);
+    Ok(())
+}
+
+async fn apply_erasure(tx: &Tx, memory: &Memory, header: &Header) -> Result<()> {
+    if let Some(customer_id) = vectors::erase_vector(tx, &header.tenant_id, &header.customer_key).await? {
+        memory.tenant(&header.tenant_id).write(|state| {
+            state.roots.remove(&customer_id);
+            state.columns.forget(&customer_id);
+        });
+    }
     Ok(())
 }
 

@@ -97,7 +97,8 @@ impl Memory {
             let page = store::vector::page_of_vectors(store, &row.tenant, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.ordinal;
-            page.iter().try_for_each(|row| tenant.put(row, &decode(&row.payload)?))?;
+            let mut customers = page.iter().filter(|row| !row.is_erased());
+            customers.try_for_each(|row| tenant.put(row, &decode(&row.payload)?))?;
         }
         self.refresh(store, &row.tenant).await
     }

@@ -1,8 +1,8 @@
 //! The service's configuration, every key of it. The defaults stand in `config.default.toml`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use huan_chassis::config::{Auth, Database, Feed, Listen, Telemetry, Upstream};
+use huan_chassis::config::{self, Auth, ConfigFaults, Database, Feed, Keys, Listen, Telemetry, Upstream};
 use serde::Deserialize;
 
 /// The whole configuration.
@@ -12,6 +12,8 @@ pub struct Config {
     pub listen: Listen,
     /// The store.
     pub database: Database,
+    /// Where the keys of that data lie.
+    pub keys: Keys,
     /// Logs and traces.
     pub telemetry: Telemetry,
     /// The key that tokens are signed with.
@@ -50,13 +52,22 @@ pub struct Decision {
 /// The defaults, in TOML.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
+impl Config {
+    /// Reads the defaults, `file` over them and the environment over both. Errors: every fault.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigFaults> {
+        let config: Self = config::load(crate::NAME, DEFAULTS, file)?;
+        config.keys.apart(&config.database)?;
+        Ok(config)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_defaults_are_whole() {
-        let config: Config = huan_chassis::config::load(crate::NAME, DEFAULTS, None).unwrap();
+        let config = Config::load(None).unwrap();
         assert_eq!(config.listen.address.port(), 50053);
         assert_eq!(config.decision.reservation_minutes, 7 * 24 * 60);
     }

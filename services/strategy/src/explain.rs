@@ -111,6 +111,7 @@ impl Case<'_> {
             Ok(Gate::Complaint) => "complaint",
             Ok(Gate::Hardship) => "hardship",
             Ok(Gate::Closed) => "closed",
+            Ok(Gate::LegalHold) => "legal hold",
             _ => "unknown",
         };
         let gates = self.input.gates.iter().map(word).collect::<Vec<_>>().join(", ");

@@ -25,6 +25,7 @@ use huan_chassis::{
     server::{self, Parts},
     store::Store as Database,
     token::Keys,
+    vault::Vault,
 };
 use tokio::net::TcpListener;
 
@@ -46,7 +47,8 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// The least bytes of a holdout key.
 const KEY_BYTES: usize = 32;
 
-/// Serves until `shutdown`, then drains. Errors: a store that cannot be opened, a holdout key that cannot be read.
+/// Serves until `shutdown`, then drains. Errors: a store, or its keys, that cannot be opened; a
+/// holdout key that cannot be read.
 pub async fn serve(
     config: Config,
     keys: Arc<Keys>,
@@ -54,7 +56,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let key = holdout_key(&config.holdout.key_file)?;
-    let database = Database::open::<Migrator>(&config.database).await?;
+    let vault = Vault::open(&config.keys).await?;
+    vault.spawn_rotation();
+    let database = Database::open::<Migrator>(&config.database).await?.with_vault(vault);
     let reservation = TimeDelta::minutes(config.decision.reservation_minutes);
     let store = Store::new(database.clone(), key, config.decision.max_batch, reservation);
     let profile = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;

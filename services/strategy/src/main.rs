@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use huan_chassis::{Error, Result, config, server, telemetry, token::Keys};
-use huan_strategy::{Config, DEFAULTS, NAME, serve};
+use huan_chassis::{Error, Result, server, telemetry, token::Keys};
+use huan_strategy::{Config, NAME, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let file = std::env::args_os().nth(1).map(PathBuf::from);
-    match config::load(NAME, DEFAULTS, file.as_deref()) {
+    match Config::load(file.as_deref()) {
         Ok(config) => exit(run(config).await),
         Err(faults) => {
             eprintln!("{faults}");

@@ -13,7 +13,8 @@ use huan_proto::profile::v1::{
 
 use crate::store::customer;
 
-const KINDS: [i32; 3] = [ChangeKind::Tenant as i32, ChangeKind::Standing as i32, ChangeKind::Merge as i32];
+const KINDS: [i32; 4] =
+    [ChangeKind::Tenant as i32, ChangeKind::Standing as i32, ChangeKind::Merge as i32, ChangeKind::Erasure as i32];
 
 /// Reads the feed until the store is closed, and tells in `status` how far.
 pub async fn consume(database: Database, channel: Channel, status: Status) {

@@ -9,6 +9,7 @@ pub mod customer;
 pub mod decide;
 pub mod decision;
 pub mod entity;
+pub mod erasure;
 pub mod map;
 pub mod migration;
 pub mod objective;

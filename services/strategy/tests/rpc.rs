@@ -16,6 +16,7 @@ use huan_chassis::{
     error::{field_faults, reason},
     store::{Store as Database, test},
     token::{Claims, Keys},
+    vault::Vault,
 };
 use huan_proto::{
     error::v1::ErrorReason as Reason,
@@ -56,6 +57,9 @@ impl House {
         let (folder, database) = test::sqlite_file();
         let mut config: Config = config::load(NAME, DEFAULTS, None).unwrap();
         config.database = database.clone();
+        let url = format!("sqlite://{}/keys/keys.db", folder.path().display());
+        config.keys = config::Keys { url, ..test::keys() };
+        let vault = Vault::open(&config.keys).await.unwrap();
         config.holdout.key_file = folder.path().join("secrets/holdout.key");
         // Nobody listens there: profile's feed is fed by hand, and segment is away.
         config.profile.url = "http://127.0.0.1:1".into();
@@ -71,7 +75,7 @@ impl House {
         let channel = client::connect_lazy(&upstream, keys.clone(), "test").await.unwrap();
         ready(&keys, &channel).await;
         // The same file by another handle: what the feed would bring, and decisions.
-        let db = Database::new(huan_chassis::store::connect(&database).await.unwrap());
+        let db = Database::new(huan_chassis::store::connect(&database).await.unwrap()).with_vault(vault);
         let store = Store::new(db.clone(), holdout_key(&key_file).unwrap(), 16, TimeDelta::minutes(60));
         bank::fill(&db, &["c-1", "c-2", "c-3"]).await;
         House { keys, channel, db, store, key_file, _folder: folder, stop, served }

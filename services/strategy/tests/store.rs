@@ -227,7 +227,8 @@ async fn a_record_stays_within_its_budget_and_replays() {
         let mut job = Job::clone(&bank.job("r-1", "c-1"));
         job.evaluated.values = bank::numbers(36);
         bank.deciding.decide_batch(&[Arc::new(job)]).await.unwrap();
-        let row = decision::Entity::find().one(bank.db.read()).await.unwrap().unwrap();
+        let rows = decision::Entity::find().all(bank.db.read()).await.unwrap();
+        let row = bank.db.vault().unwrap().unseal(rows).await.unwrap().remove(0);
         assert!(row.payload.len() <= 900, "{} bytes", row.payload.len());
         let replayed = huan_strategy::record::replay(&row.payload, &bank.published.map).unwrap();
         assert!(replayed.identical);

@@ -27,7 +27,10 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::{Store, connect};
-use crate::config;
+use crate::{
+    config,
+    vault::{Masters, Vault},
+};
 
 /// Connections of one test database.
 const CONNECTIONS: u32 = 8;
@@ -47,6 +50,7 @@ pub async fn each<M: MigratorTrait>(_migrator: M, suite: impl AsyncFn(Store)) {
     for (name, database) in [("sqlite", sqlite()), ("postgres", postgres().await)] {
         let _named = Named(name);
         let store = Store::open::<M>(&database).await.expect("a fresh database takes the schema");
+        let store = store.with_vault(Vault::open(&keys()).await.expect("a vault in memory opens"));
         suite(store.clone()).await;
         store.close();
     }
@@ -99,6 +103,18 @@ pub(super) fn listen(db: &mut DatabaseConnection) {
             writeln!(statements.0, "{line}").expect("the file can be written");
         }
     });
+}
+
+/// Fresh keys in memory, under a master key that the tests of a machine share.
+pub fn keys() -> config::Keys {
+    let master_file = std::env::temp_dir().join("huan-test-master.key");
+    if !master_file.exists() {
+        let mut made = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        io::Write::write_all(&mut made, Masters::generate("test").as_bytes()).expect("and written");
+        // Another process may be first, and its file stands.
+        let _ = made.persist_noclobber(&master_file);
+    }
+    config::Keys { url: sqlite().url, master_file }
 }
 
 /// Says on which database a suite failed.

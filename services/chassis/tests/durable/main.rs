@@ -6,4 +6,5 @@ mod bench;
 mod consume;
 mod directory;
 mod store;
+mod vault;
 mod watch;

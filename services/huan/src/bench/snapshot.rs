@@ -4,7 +4,12 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use huan_chassis::{check::Faults, config, store::Store as Database};
+use huan_chassis::{
+    check::Faults,
+    config,
+    store::Store as Database,
+    vault::{Masters, Vault},
+};
 use huan_profile::{
     bucket::Bucket,
     convert,
@@ -42,6 +47,9 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let url = format!("sqlite://{}/profile.db?mode=rwc", folder.path().display());
     let db = Database::open::<Migrator>(&config::Database { url, max_connections: 4 }).await?;
+    let master_file = folder.path().join("master.key");
+    std::fs::write(&master_file, Masters::generate("bench"))?;
+    let db = db.with_vault(Vault::open(&config::Keys { url: "sqlite::memory:".to_owned(), master_file }).await?);
     let store = Store::new(db.clone());
     let tenant = pb::CreateTenantRequest {
         request_id: "bench".to_owned(),

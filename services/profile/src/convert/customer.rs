@@ -3,7 +3,7 @@
 use huan_chassis::{Error, Identity, Result, check::Faults, clock};
 use huan_proto::profile::v1::{self as pb, search_customers_request::By};
 
-use super::{attributes, company::company, day_text, envelope, keep, unique};
+use super::{attributes, company::company, day_text, envelope, keep, row_fault, unique};
 use crate::store::{
     entity::{customer, identity, lookup},
     lookup::{ID_NUMBER, NAME, PHONE},
@@ -71,6 +71,15 @@ pub fn batch(customers: Vec<pb::Customer>, tenant: &str) -> (Vec<customer::Model
     let field = |index| format!("customers[{index}].customer_id");
     let rows = unique(rows, |row| row.customer_id.clone(), field, &mut refused);
     (rows.into_iter().map(|(_, row)| row).collect(), refused)
+}
+
+/// The faults of rows that the store refused, by the request's customers.
+pub fn refused(ids: &[String], refused: &[(String, &'static str)]) -> Vec<pb::RowFault> {
+    let fault = |(id, why): &(String, &'static str)| {
+        let index = ids.iter().position(|named| named == id)?;
+        Some(row_fault(index, format!("customers[{index}].customer_id"), *why))
+    };
+    refused.iter().filter_map(fault).collect()
 }
 
 /// What a ListCustomers asks for.
@@ -222,7 +231,11 @@ pub fn gates(bits: i32) -> Vec<i32> {
 
 fn gate_bits(faults: &mut Faults, field: &str, gates: &[i32]) -> i32 {
     let read = gates.iter().enumerate().map(|(index, gate)| {
-        let gate = faults.enumeration::<pb::Gate>(&format!("{field}[{index}]"), *gate);
+        let at = format!("{field}[{index}]");
+        let gate = faults.enumeration::<pb::Gate>(&at, *gate);
+        if gate == pb::Gate::LegalHold {
+            faults.add(at, "is shut by PlaceLegalHold only");
+        }
         1 << (gate as i32)
     });
     read.fold(0, |bits, bit| bits | bit)

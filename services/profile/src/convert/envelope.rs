@@ -1,5 +1,5 @@
-//! How personal payloads lie in their columns: format 0, plain protobuf bytes. Encryption under a customer's key will be
-//! another format; no row has to be touched for it.
+//! What lies in envelopes: the bytes of protobuf messages. Here they are plain; on disk they are sealed under their
+//! customer's key, which the store sees to.
 
 use huan_chassis::{Error, Result};
 use prost::Message;

@@ -1,6 +1,6 @@
 //! Feed rows: what is published of each kind of change, and how a published row goes out on the wire.
 
-use huan_chassis::{Error, Result, check::Faults, feed};
+use huan_chassis::{Error, Result, check::Faults, clock, feed};
 use huan_proto::{
     feed::v1::{Header, Heartbeat},
     profile::v1::{self as pb, profile_change::Change, watch_profiles_response::Item},
@@ -8,7 +8,7 @@ use huan_proto::{
 use prost::Message;
 
 use super::MAX_ROWS;
-use crate::store::entity::{consent, customer};
+use crate::store::entity::{consent, customer, tombstone};
 
 /// The cursor, the kinds and whose rows a WatchProfiles asks for.
 pub fn watch(request: pb::WatchProfilesRequest) -> Result<(String, Vec<i32>, feed::Filter)> {
@@ -52,6 +52,24 @@ pub fn customer_row(customer: &customer::Model, change: Change, traceparent: Opt
         payload: payload(change),
         traceparent,
     }
+}
+
+/// The row that says that a customer was erased: it names the random key alone.
+pub fn erasure_row(tombstone: &tombstone::Model) -> feed::Row {
+    feed::Row {
+        tenant: tombstone.tenant.clone(),
+        kind: pb::ChangeKind::Erasure.into(),
+        customer_key: tombstone.customer_key.clone(),
+        partition: tombstone.partition.cast_unsigned(),
+        owner_path: "/".to_owned(),
+        payload: payload(erased(tombstone)),
+        ..Default::default()
+    }
+}
+
+/// That a customer was erased.
+pub fn erased(tombstone: &tombstone::Model) -> Change {
+    Change::Erasure(pb::Erasure { erase_time: Some(clock::timestamp(clock::from_micros(tombstone.erase_time))) })
 }
 
 /// What a decision must know of a customer, of whom this is all that is known.
@@ -104,6 +122,7 @@ fn kind(change: &Change) -> pb::ChangeKind {
         Change::Vector(_) => pb::ChangeKind::Vector,
         Change::Outcome(_) => pb::ChangeKind::Outcome,
         Change::Merge(_) => pb::ChangeKind::Merge,
+        Change::Erasure(_) => pb::ChangeKind::Erasure,
     }
 }
 

@@ -73,8 +73,10 @@ impl CustomerService for Rpc {
         let view = self.view(&request).await?;
         let pb::ImportCustomersRequest { customers, key_seed } = request.into_inner();
         convert::batch("customers", customers.len())?;
-        let (rows, faults) = convert::customer::batch(customers, &view.tenant);
-        let (created, updated) = self.store.import_customers(&view, rows, key_seed).await?;
-        Ok(Response::new(pb::ImportCustomersResponse { created, updated, faults }))
+        let ids: Vec<String> = customers.iter().map(|customer| customer.customer_id.clone()).collect();
+        let (rows, mut faults) = convert::customer::batch(customers, &view.tenant);
+        let done = self.store.import_customers(&view, rows, key_seed).await?;
+        faults.extend(convert::customer::refused(&ids, &done.refused));
+        Ok(Response::new(pb::ImportCustomersResponse { created: done.created, updated: done.updated, faults }))
     }
 }

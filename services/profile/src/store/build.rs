@@ -20,6 +20,7 @@ use super::{
     entity::{customer as customer_entity, event, feature},
     feature::{grow, is_present, publish},
     ingest::{packed_days, write_days},
+    seal::key_ids,
     tenant::{self, View},
     upsert, vector,
 };
@@ -170,7 +171,7 @@ async fn backfill(tx: &Tx, view: &View, rows: &[feature::Model], ids: &[String])
     if measures.is_empty() {
         return Ok(());
     }
-    customer::lock(tx, &view.tenant, ids).await?;
+    let keys = key_ids(&customer::lock(tx, &view.tenant, ids).await?);
     let mut measured: BTreeMap<(String, i32), Day> = BTreeMap::new();
     for (customer_id, occur_time, event) in stored(tx, view, &measures, ids).await? {
         let Some(event_type) = view.types.get(&event.r#type) else { continue };
@@ -186,7 +187,7 @@ async fn backfill(tx: &Tx, view: &View, rows: &[feature::Model], ids: &[String])
     for (key, day) in measured {
         packed.entry(key).or_default().replace(&measures, day);
     }
-    write_days(tx, &view.tenant, packed).await
+    write_days(tx, &view.tenant, packed, &keys).await
 }
 
 /// The measures of features that no feature in the vectors has: those are complete.
@@ -215,7 +216,7 @@ async fn stored(tx: &Tx, view: &View, measures: &[u32], ids: &[String]) -> Resul
             let event = bare(row.source, row.event_type, row.amount_minor);
             Ok((row.customer_id, row.occur_time, pb::Event { attributes, ..event }))
         };
-        return query.all(&**tx).await?.into_iter().map(open).collect();
+        return tx.vault()?.unseal_known(query.all(&**tx).await?).await?.into_iter().map(open).collect();
     }
     let columns = [event::Column::CustomerId, event::Column::OccurTime, event::Column::Source];
     let query = columns.into_iter().fold(query.select_only(), |query, column| query.column(column));

@@ -14,6 +14,7 @@ use super::{
     Store, consent, customer,
     entity::{bulk_load, identity, relation},
     insert_new, proposal,
+    seal::seal,
     tenant::View,
     upsert, vector,
 };
@@ -114,11 +115,11 @@ async fn apply(
 /// Writes what was staged, then the vectors and the feed rows of whom it touches.
 async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
     let changes = stage.finish();
-    upsert(tx, changes.customers.clone()).await?;
+    upsert(tx, seal(tx, changes.customers.clone()).await?).await?;
     proposal::renew(tx, view, &changes.customers).await?;
-    upsert(tx, changes.holdings).await?;
+    upsert(tx, seal(tx, changes.holdings).await?).await?;
     super::tag::write(tx, view, changes.tags).await?;
-    insert_new::<identity::Entity, _>(tx, changes.identities).await?;
+    insert_new::<identity::Entity, _>(tx, seal(tx, changes.identities).await?).await?;
     super::relation::write(tx, changes.relations).await?;
     consent::append(tx, changes.consents).await?;
     let standing = consent::follow(tx, changes.standing).await?;

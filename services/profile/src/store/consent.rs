@@ -17,6 +17,7 @@ use super::{
     entity::{consent, customer as customer_entity, tenant as tenant_entity},
     identity, lookup, one_of,
     root::{self, Root},
+    seal::seal,
     tenant::{self, View},
     token_number, token_text, upsert,
 };
@@ -79,7 +80,7 @@ impl Store {
         let found = check(said, purpose, channel_id, default, view.time.now());
         if purpose == pb::Purpose::Personalisation {
             // It may have been refused without a word that was recorded.
-            let allowed = !root.message()?.personalisation_refused;
+            let allowed = !root.members().any(|member| member.personalisation_refused);
             let consent = found.consent.filter(|consent| consent.allowed == allowed);
             return Ok(pb::CheckConsentResponse { allowed, consent });
         }
@@ -182,7 +183,7 @@ pub async fn follow(tx: &Tx, customers: Vec<customer_entity::Model>) -> Result<V
         changed.push(row.clone());
         all.push(row);
     }
-    upsert(tx, changed).await?;
+    upsert(tx, seal(tx, changed).await?).await?;
     Ok(all)
 }
 

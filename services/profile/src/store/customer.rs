@@ -19,8 +19,9 @@ use sha2::{Digest, Sha256};
 use super::{
     CHUNK, Store, below, consent,
     entity::customer,
-    identity, lookup, proposal,
+    erasure, hold, identity, lookup, proposal,
     root::{self, Root},
+    seal::seal,
     tenant::View,
     upsert, vector,
 };
@@ -35,9 +36,10 @@ const MAX_FOUND: usize = 100;
 const MAX_LOOKED_AT: u64 = 1000;
 
 impl Store {
-    /// Reads a customer. Errors: NotFound.
+    /// Reads a customer. Errors: NotFound; Erased.
     pub async fn get_customer(&self, tenant: &str, customer_id: &str) -> Result<customer::Model> {
-        find(self.db.read(), tenant, customer_id).await
+        let row = find(self.db.read(), tenant, customer_id).await?;
+        one(self.db.vault()?.unseal(vec![row]).await?)
     }
 
     /// Lists customers by customer_id.
@@ -58,7 +60,7 @@ impl Store {
             query = query.filter(customer::Column::CustomerId.gt(after));
         }
         let rows = query.order_by_asc(customer::Column::CustomerId).limit(page.limit + 1);
-        Ok(rows.all(self.db.read()).await?)
+        self.db.vault()?.unseal_blank(rows.all(self.db.read()).await?).await
     }
 
     /// Finds customers by a personal value or an identity, as far as their profiles lie within the caller's scope, by
@@ -87,20 +89,24 @@ impl Store {
         found.sort_unstable_by(|one, other| one.customer_id.cmp(&other.customer_id));
         let truncated = ids.len() as u64 == MAX_LOOKED_AT || found.len() > MAX_FOUND;
         found.truncate(MAX_FOUND);
-        Ok((found, truncated))
+        Ok((self.db.vault()?.unseal_blank(found).await?, truncated))
     }
 
     /// Creates a customer, or answers with the one that this very request created, unless that has come to lie outside
-    /// the caller's scope. Errors: AlreadyExists; OutOfScope.
+    /// the caller's scope. Errors: AlreadyExists; OutOfScope; Erased.
     pub async fn create_customer(&self, view: &View, by: &Identity, row: customer::Model) -> Result<customer::Model> {
         let tx = self.db.begin().await?;
         if let Some(found) = find_request(&tx, &row).await? {
             by.check_owner("request_id", &found.customer_id, &found.owner_path)?;
-            return Ok(found);
+            return one(tx.vault()?.unseal(vec![found]).await?);
+        }
+        if !erasure::erased(&tx, view, std::slice::from_ref(&row.customer_id)).await?.is_empty() {
+            return Err(Error::Erased { what: "customer" });
         }
         let now = clock::micros(clock::system_now());
         let row = customer::Model { customer_key: random_key(), create_time: now, update_time: now, ..row };
-        let insert = customer::Entity::insert(row.clone().into_active_model());
+        let sealed = one(seal(&tx, vec![row.clone()]).await?)?;
+        let insert = customer::Entity::insert(sealed.into_active_model());
         insert.exec_without_returning(&*tx).await.map_err(|error| match is_unique_violation(&error) {
             true => Error::AlreadyExists { what: "customer", field: "customer_id" },
             false => error.into(),
@@ -111,10 +117,11 @@ impl Store {
         Ok(row)
     }
 
-    /// Changes the masked fields of a customer. Errors: NotFound; StaleRevision; Invalid.
+    /// Changes the masked fields of a customer. Errors: NotFound; LegalHold; StaleRevision; Invalid.
     pub async fn update_customer(&self, view: &View, request: pb::UpdateCustomerRequest) -> Result<customer::Model> {
         let tx = self.db.begin().await?;
         let old = lock_one(&tx, &view.tenant, &request.customer_id).await?;
+        hold::check(&old)?;
         let revision = request.revision;
         let row = convert::customer::updated(&old, request)?;
         if old.revision != revision {
@@ -126,26 +133,40 @@ impl Store {
             return Err(Error::invalid("customer.personalisation_refused", fault));
         }
         let row = customer::Model { update_time: clock::micros(clock::system_now()), ..row };
-        upsert(&tx, vec![row.clone()]).await?;
+        upsert(&tx, seal(&tx, vec![row.clone()]).await?).await?;
         publish(&tx, view, vec![row.clone()]).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
         Ok(row)
     }
 
-    /// Creates or replaces customers; `key_seed` 0 = random keys. Answers with how many were new and how many replaced.
-    pub async fn import_customers(&self, view: &View, rows: Vec<customer::Model>, key_seed: u64) -> Result<(i32, i32)> {
+    /// Creates or replaces customers; `key_seed` 0 = random keys. Those who were erased or are under a legal hold are
+    /// refused.
+    pub async fn import_customers(&self, view: &View, rows: Vec<customer::Model>, key_seed: u64) -> Result<Imported> {
         let mut ids: Vec<String> = rows.iter().map(|row| row.customer_id.clone()).collect();
         ids.sort();
         let tx = self.db.begin().await?;
         let known = lock(&tx, &view.tenant, &ids).await?;
-        let (updated, created) = (known.len() as i32, (rows.len() - known.len()) as i32);
         let said = consent::said_of_personalisation(&*tx, &known).await?;
         let known: HashMap<String, customer::Model> =
             known.into_iter().map(|row| (row.customer_id.clone(), row)).collect();
+        let new: Vec<String> = ids.into_iter().filter(|id| !known.contains_key(id)).collect();
+        let erased = erasure::erased(&tx, view, &new).await?;
         let now = clock::micros(clock::system_now());
-        let row = |row: customer::Model| {
-            let row = match known.get(&row.customer_id) {
+        let mut done = Imported::default();
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in rows {
+            let old = known.get(&row.customer_id);
+            let refused = match old {
+                None => erased.contains(&row.customer_id).then_some("was erased"),
+                Some(old) => hold::is_held(old).then_some("is under a legal hold"),
+            };
+            if let Some(why) = refused {
+                done.refused.push((row.customer_id, why));
+                continue;
+            }
+            *(if old.is_some() { &mut done.updated } else { &mut done.created }) += 1;
+            let row = match old {
                 Some(old) => {
                     let refused = said.get(&row.customer_id).copied().unwrap_or(row.personalisation_refused);
                     let row = convert::customer::replacing(old, row);
@@ -153,15 +174,25 @@ impl Store {
                 }
                 None => customer::Model { customer_key: key(key_seed, &row), create_time: now, ..row },
             };
-            customer::Model { update_time: now, ..row }
-        };
-        let rows: Vec<customer::Model> = rows.into_iter().map(row).collect();
-        upsert(&tx, rows.clone()).await?;
-        publish(&tx, view, rows).await?;
+            kept.push(customer::Model { update_time: now, ..row });
+        }
+        upsert(&tx, seal(&tx, kept.clone()).await?).await?;
+        publish(&tx, view, kept).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
-        Ok((created, updated))
+        Ok(done)
     }
+}
+
+/// What ImportCustomers did.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// New rows.
+    pub created: i32,
+    /// Replaced rows.
+    pub updated: i32,
+    /// Refused rows by customer_id, and why.
+    pub refused: Vec<(String, &'static str)>,
 }
 
 /// Finds owners for the server's scope check.
@@ -191,21 +222,21 @@ pub async fn members(db: &impl ConnectionTrait, tenant: &str, customer_id: &str)
     Ok(whole(db, tenant, customer_id).await?.ids().map(str::to_owned).collect())
 }
 
-/// The profile that a customer is part of. Errors: NotFound.
+/// The profile that a customer is part of; the envelopes stay sealed. Errors: NotFound.
 pub async fn whole(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<Root> {
     let found = root::of(db, tenant, vec![find(db, tenant, customer_id).await?]).await?;
     found.into_iter().next().ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
-/// Reads a customer. Errors: NotFound.
+/// Reads a customer, whose envelope stays sealed. Errors: NotFound.
 pub async fn find(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<customer::Model> {
     by_id(tenant, customer_id).one(db).await?.ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
-/// Locks and reads a customer. Errors: NotFound.
+/// Locks and reads a customer. Errors: NotFound; Erased.
 pub async fn lock_one(tx: &Tx, tenant: &str, customer_id: &str) -> Result<customer::Model> {
     let row = by_id(tenant, customer_id).lock_exclusive().one(&**tx).await?;
-    row.ok_or(Error::NotFound { what: "customer", field: "customer_id" })
+    one(tx.vault()?.unseal(Vec::from_iter(row)).await?)
 }
 
 /// Locks and reads those of the customers that there are; `ids` ascend.
@@ -214,9 +245,14 @@ pub async fn lock(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<customer:
     for ids in ids.chunks(CHUNK) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         let query = query.filter(customer::Column::CustomerId.is_in(ids)).order_by_asc(customer::Column::CustomerId);
-        rows.extend(query.lock_exclusive().all(&**tx).await?);
+        rows.extend(tx.vault()?.unseal_known(query.lock_exclusive().all(&**tx).await?).await?);
     }
     Ok(rows)
+}
+
+/// The one row that there is. Errors: NotFound.
+fn one(rows: Vec<customer::Model>) -> Result<customer::Model> {
+    rows.into_iter().next().ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
 /// A customer as others meet it: of what type it is, whose profile it is part of, and who owns that.
@@ -298,7 +334,7 @@ async fn find_request(tx: &Tx, row: &customer::Model) -> Result<Option<customer:
 }
 
 /// Renews what customers that were just written are found by, and publishes their standings and vectors.
-async fn publish(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Result<()> {
+pub(super) async fn publish(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Result<()> {
     proposal::renew(tx, view, &customers).await?;
     let standings = consent::standings(tx, &view.tenant, &customers).await?;
     let revised = vector::revise(tx, view, customers).await?;

@@ -2,7 +2,7 @@
 //! with an event is found elsewhere.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -19,9 +19,11 @@ use tokio::sync::Notify;
 use super::{
     CHUNK, Store, chunks,
     entity::{dead_letter, event},
+    erasure,
     ingest::Taken,
     intake::WhenFull,
     one_of,
+    seal::TENANT_KEY,
     tenant::View,
     token_text,
 };
@@ -88,7 +90,7 @@ impl Store {
         if let Some(key) = &page.after {
             query = query.filter(dead_letter::Column::LetterId.gt(token_text(key, 0)?));
         }
-        Ok(query.all(self.db.read()).await?)
+        self.db.vault()?.unseal(query.all(self.db.read()).await?).await
     }
 
     /// Reads the open ones of the letters named, or, if none are, those of a page, with the token of the next.
@@ -107,7 +109,7 @@ impl Store {
         let mut rows = Vec::with_capacity(letter_ids.len());
         for ids in letter_ids.chunks(CHUNK) {
             let query = open(tenant).filter(one_of(dead_letter::Column::LetterId, ids));
-            rows.extend(query.all(self.db.read()).await?);
+            rows.extend(self.db.vault()?.unseal(query.all(self.db.read()).await?).await?);
         }
         Ok((rows, String::new()))
     }
@@ -145,14 +147,20 @@ impl Store {
         }
         let now = clock::micros(clock::system_now());
         // One a digest, in one order for all writers.
-        let rows: BTreeMap<String, dead_letter::Model> = refused
+        let mut rows: BTreeMap<String, dead_letter::Model> = refused
             .iter()
             .map(|refused| convert::dead_letter::row(view, refused, now))
-            .map(|row| (row.digest.clone(), row))
+            // Of no customer for certain: sealed under the tenant's own key.
+            .map(|row| (row.digest.clone(), dead_letter::Model { key_id: TENANT_KEY.to_owned(), ..row }))
             .collect();
         let tx = self.db.begin().await?;
+        // Of an erased person nothing is kept again.
+        let ids: BTreeSet<String> = rows.values().map(|row| row.customer_id.clone()).collect();
+        let erased = erasure::erased(&tx, view, &Vec::from_iter(ids)).await?;
+        rows.retain(|_, row| !erased.contains(&row.customer_id));
         let count = rows.len() as u64;
-        for rows in chunks(rows.into_values().collect(), CHUNK) {
+        let rows = tx.vault()?.seal(rows.into_values().collect()).await?;
+        for rows in chunks(rows, CHUNK) {
             let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
             let insert = dead_letter::Entity::insert_many(rows).on_conflict(again());
             insert.exec_without_returning(&*tx).await?;

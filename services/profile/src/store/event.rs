@@ -28,7 +28,7 @@ impl Store {
             query = query.filter(before(ORDER, [occur_time.into(), source.into(), source_id.into()]));
         }
         let query = ORDER.into_iter().fold(query, QueryOrder::order_by_desc).limit(page.limit + 1);
-        Ok(query.all(self.db.read()).await?)
+        self.db.vault()?.unseal(query.all(self.db.read()).await?).await
     }
 }
 

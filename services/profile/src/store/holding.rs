@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use huan_chassis::{Error, Result, page::Page, store::Tx};
+use huan_chassis::{Error, Result, page::Page, store::Tx, vault::Vault};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, one_of, tenant::View, upsert, vector};
+use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, one_of, seal::seal, tenant::View, upsert, vector};
 use crate::{convert, vector::OpenHolding};
 
 /// What ImportHoldings did.
@@ -47,7 +47,7 @@ impl Store {
             *(if owner.is_some() { &mut done.updated } else { &mut done.created }) += 1;
             kept.push(row);
         }
-        upsert(&tx, kept).await?;
+        upsert(&tx, seal(&tx, kept).await?).await?;
         let revised = vector::revise(&tx, view, customers).await?;
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await?;
@@ -57,7 +57,7 @@ impl Store {
     /// Lists the holdings of a customer's profile in the order of holding_id. Errors: NotFound; InvalidPageToken.
     pub async fn list_holdings(&self, view: &View, customer_id: &str, page: &Page) -> Result<Vec<pb::Holding>> {
         let ids = customer::members(self.db.read(), &view.tenant, customer_id).await?;
-        let mut holdings = of(self.db.read(), &view.tenant, &ids).await?;
+        let mut holdings = of(self.db.read(), self.db.vault()?, &view.tenant, &ids).await?;
         if let Some(after) = &page.after {
             let last = holdings.iter().position(|holding| after.first() == Some(&token_key(view, holding)));
             holdings.drain(..=last.ok_or(Error::InvalidPageToken)?);
@@ -79,9 +79,10 @@ fn token_key(view: &View, holding: &pb::Holding) -> String {
 
 /// The holdings of a profile's customers in the order of holding_id. The ids lie in envelopes, so they are put in order
 /// here; a customer has few.
-pub async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[String]) -> Result<Vec<pb::Holding>> {
+pub async fn of(db: &impl ConnectionTrait, vault: &Vault, tenant: &str, ids: &[String]) -> Result<Vec<pb::Holding>> {
     let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
     let rows = query.filter(one_of(holding::Column::CustomerId, ids)).all(db).await?;
+    let rows = vault.unseal(rows).await?;
     let mut holdings = rows.into_iter().map(convert::holding::message).collect::<Result<Vec<_>>>()?;
     holdings.sort_by(|one, other| one.holding_id.cmp(&other.holding_id));
     Ok(holdings)

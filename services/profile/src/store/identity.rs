@@ -6,6 +6,7 @@ use huan_chassis::{
     Error, Identity, Result, clock,
     feed::{self, Position},
     store::{Tx, is_unique_violation},
+    vault::Vault,
 };
 use huan_proto::profile::v1::{self as pb, MergeReason};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect};
@@ -13,7 +14,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Pagina
 use super::{
     CHUNK, Store, consent, customer,
     entity::{customer as customer_entity, identity},
-    insert_new, merge, one_of,
+    hold, insert_new, merge, one_of,
+    seal::seal,
     tenant::View,
 };
 use crate::convert::{self, identity::APP_DEVICE};
@@ -38,8 +40,8 @@ impl Store {
                 state: format!("full with {MAX_IDENTITIES} identities"),
             });
         }
-        let insert = identity::Entity::insert(row.into_active_model());
-        let inserted = insert.exec_without_returning(&*tx).await;
+        let sealed = seal(&tx, vec![row]).await?.into_iter().map(IntoActiveModel::into_active_model);
+        let inserted = identity::Entity::insert_many(sealed).exec_without_returning(&*tx).await;
         inserted.map_err(|error| if is_unique_violation(&error) { taken() } else { error.into() })?;
         tx.commit().await
     }
@@ -47,7 +49,7 @@ impl Store {
     /// Lists the identities of a customer's profile in the order of namespace and value. Errors: NotFound.
     pub async fn list_identities(&self, tenant: &str, customer_id: &str) -> Result<Vec<pb::Identity>> {
         let ids = customer::members(self.db.read(), tenant, customer_id).await?;
-        of(self.db.read(), tenant, &ids).await
+        of(self.db.read(), self.db.vault()?, tenant, &ids).await
     }
 
     /// Finds the customer of an identity, or the one whose profile that is part of. Errors: NotFound, for one outside the caller's scope too.
@@ -89,9 +91,10 @@ impl Store {
         Ok((edge.merge_id, position))
     }
 
-    /// Takes an identity away from its customer. Errors: NotFound.
+    /// Takes an identity away from its customer. Errors: NotFound; LegalHold.
     pub async fn delete_identity(&self, row: &identity::Model) -> Result<()> {
         let tx = self.db.begin().await?;
+        hold::check(&customer::lock_one(&tx, &row.tenant, &row.customer_id).await?)?;
         let delete = identity::Entity::delete_many().filter(identity::Column::Tenant.eq(&row.tenant));
         let delete = delete.filter(identity::Column::Namespace.eq(&row.namespace));
         let delete = delete.filter(identity::Column::ValueHash.eq(&row.value_hash));
@@ -123,10 +126,10 @@ pub async fn resolve_or_create(
     let now = clock::micros(clock::system_now());
     let visitors: Vec<customer_entity::Model> =
         fresh.keys().map(|id| convert::customer::visitor(&view.tenant, id, customer::random_key(), now)).collect();
-    insert_new::<customer_entity::Entity, _>(tx, visitors.clone()).await?;
+    insert_new::<customer_entity::Entity, _>(tx, seal(tx, visitors.clone()).await?).await?;
     let of_visitor =
         |(id, row): (&String, &identity::Model)| identity::Model { customer_id: id.clone(), ..row.clone() };
-    insert_new::<identity::Entity, _>(tx, fresh.iter().map(of_visitor).collect()).await?;
+    insert_new::<identity::Entity, _>(tx, seal(tx, fresh.iter().map(of_visitor).collect()).await?).await?;
     // Another transaction may have begun the same visitor, or have given the device to a customer.
     known.extend(resolve(&**tx, &view.tenant, &fresh.into_values().collect::<Vec<_>>()).await?);
     let begun: HashSet<&String> = known.values().collect();
@@ -167,8 +170,9 @@ pub async fn resolve(
 
 /// The identities of a profile's customers in the order of namespace and value. The values lie in envelopes, so they are
 /// put in order here.
-pub async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[String]) -> Result<Vec<pb::Identity>> {
+pub async fn of(db: &impl ConnectionTrait, vault: &Vault, tenant: &str, ids: &[String]) -> Result<Vec<pb::Identity>> {
     let rows = of_customers(tenant, ids).limit(MAX_IDENTITIES).all(db).await?;
+    let rows = vault.unseal(rows).await?;
     let mut identities = rows.iter().map(convert::identity::message).collect::<Result<Vec<_>>>()?;
     identities.sort_by(|one, other| (&one.namespace, &one.value).cmp(&(&other.namespace, &other.value)));
     Ok(identities)

@@ -22,7 +22,7 @@ use huan_chassis::{
 };
 use huan_proto::profile::v1::profile_change::Change;
 use sea_orm::{
-    ConnectionTrait, DbBackend, ExprTrait, Iterable, JoinType, Statement,
+    ConnectionTrait, DbBackend, ExprTrait, FromQueryResult, Iterable, JoinType, Statement,
     sea_query::{Alias, Expr, IntoColumnRef, IntoValueTuple, Query, SelectStatement},
 };
 
@@ -30,6 +30,7 @@ use super::{
     MAX_BINDS, Store, UNKNOWN, chunks, customer, dead_letter,
     entity::{customer as customer_entity, event, event_day},
     root::Root,
+    seal::{KeyIds, key_ids, name_keys, seal},
     tenant::View,
     upsert,
     vector::{self, Subject},
@@ -155,13 +156,14 @@ impl<'a> Batch<'a> {
         let view = newer.as_ref().unwrap_or(self.view);
         let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
         self.refuse_unknown(&known, answers)?;
-        self.keep_new(tx, answers).await?;
+        let keys = key_ids(&customers);
+        self.keep_new(tx, &keys, answers).await?;
         dead_letter::close(tx, self.view, self.events.iter().map(|(_, event)| &event.row)).await?;
 
         let touched: HashSet<&str> = self.events.iter().map(|(_, event)| event.row.customer_id.as_str()).collect();
         customers.retain(|customer| touched.contains(customer.customer_id.as_str()));
         let mut subjects = vector::subjects(tx, view, view.time.day(now).0, customers).await?;
-        self.add_to_windows(tx, view, &mut subjects).await?;
+        self.add_to_windows(tx, view, &keys, &mut subjects).await?;
         let outcomes = self.outcomes(&subjects);
         let traces = self.traces(&subjects);
         let mut revised = vector::compute_all(tx, view, now, subjects).await?;
@@ -186,9 +188,9 @@ impl<'a> Batch<'a> {
     }
 
     /// Inserts the events that are not there and keeps those; counts both.
-    async fn keep_new(&mut self, tx: &Tx, answers: &mut [Taken]) -> Result<()> {
-        let keys = self.events.iter().map(|(_, event)| key(&event.row)).collect();
-        let known = known(tx, &self.view.tenant, keys).await?;
+    async fn keep_new(&mut self, tx: &Tx, keys: &KeyIds, answers: &mut [Taken]) -> Result<()> {
+        let named = self.events.iter().map(|(_, event)| key(&event.row)).collect();
+        let known = known(tx, &self.view.tenant, named).await?;
         let mut seen = HashSet::with_capacity(self.events.len());
         self.events.retain(|(place, event)| {
             let is_new = !known.contains(&owned_key(&event.row)) && seen.insert(key(&event.row));
@@ -196,13 +198,14 @@ impl<'a> Batch<'a> {
             *(if is_new { &mut answer.accepted } else { &mut answer.duplicates }) += 1;
             is_new
         });
-        let mut rows: Vec<&event::Model> = self.events.iter().map(|(_, event)| &event.row).collect();
-        rows.sort_unstable_by_key(|row| (&row.customer_id, key(row)));
-        insert(tx, rows).await
+        let mut rows: Vec<event::Model> = self.events.iter().map(|(_, event)| event.row.clone()).collect();
+        rows.sort_unstable_by(|one, other| (&one.customer_id, key(one)).cmp(&(&other.customer_id, key(other))));
+        name_keys(&mut rows, keys);
+        insert(tx, seal(tx, rows).await?).await
     }
 
     /// Adds the events to the packed rows of their days and to their customers' accumulators.
-    async fn add_to_windows(&self, tx: &Tx, view: &View, subjects: &mut [Subject]) -> Result<()> {
+    async fn add_to_windows(&self, tx: &Tx, view: &View, keys: &KeyIds, subjects: &mut [Subject]) -> Result<()> {
         let touched: HashSet<(String, i32)> =
             self.events.iter().map(|(_, event)| (event.row.customer_id.clone(), event.day)).collect();
         let places = places(subjects);
@@ -224,7 +227,7 @@ impl<'a> Batch<'a> {
             packed.entry((customer_id.clone(), event.day)).or_default().add(&occurrence);
         }
         packed.retain(|key, _| touched.contains(key));
-        write_days(tx, &self.view.tenant, packed).await
+        write_days(tx, &self.view.tenant, packed, keys).await
     }
 
     /// The feed rows of those events that reviews may measure.
@@ -326,12 +329,12 @@ fn joined<V: IntoValueTuple>(tenant: &str, keys: Vec<V>) -> SelectStatement {
     select
 }
 
-async fn insert(tx: &Tx, rows: Vec<&event::Model>) -> Result<()> {
+async fn insert(tx: &Tx, rows: Vec<event::Model>) -> Result<()> {
     for rows in chunks(rows, MAX_BINDS / event::Column::iter().count()) {
         let mut insert = Query::insert();
         insert.into_table(event::Entity).columns(event::Column::iter());
         for row in rows {
-            insert.values(values(row)).map_err(|error| Error::Internal(error.to_string()))?;
+            insert.values(values(&row)).map_err(|error| Error::Internal(error.to_string()))?;
         }
         tx.execute(&insert).await?;
     }
@@ -355,7 +358,12 @@ fn values(row: &event::Model) -> [Expr; 10] {
 }
 
 /// Writes packed rows.
-pub(super) async fn write_days(tx: &Tx, tenant: &str, packed: HashMap<(String, i32), Day>) -> Result<()> {
+pub(super) async fn write_days(
+    tx: &Tx,
+    tenant: &str,
+    packed: HashMap<(String, i32), Day>,
+    keys: &KeyIds,
+) -> Result<()> {
     let row = |((customer_id, day), packed): ((String, i32), Day)| event_day::Model {
         tenant: tenant.to_owned(),
         customer_id,
@@ -366,7 +374,8 @@ pub(super) async fn write_days(tx: &Tx, tenant: &str, packed: HashMap<(String, i
     };
     let mut rows: Vec<event_day::Model> = packed.into_iter().map(row).collect();
     rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
-    upsert(tx, rows).await
+    name_keys(&mut rows, keys);
+    upsert(tx, seal(tx, rows).await?).await
 }
 
 /// Reads the packed rows of these customers' days, as far as there are any.
@@ -378,10 +387,10 @@ pub(super) async fn packed_days(
     days.sort_unstable();
     let mut found = HashMap::with_capacity(days.len());
     for days in chunks(days, MAX_BINDS / 2) {
-        for row in tx.query_all(&select_days(tenant, days)).await? {
-            let (format, packed): (i16, Vec<u8>) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
-            let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            found.insert(key, envelope::open(format, &packed)?);
+        let rows = tx.query_all(&select_days(tenant, days)).await?;
+        let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, "")).collect::<Result<_, _>>()?;
+        for row in tx.vault()?.unseal_known::<event_day::Model>(rows).await? {
+            found.insert((row.customer_id, row.day), envelope::open(row.format, &row.packed)?);
         }
     }
     Ok(found)
@@ -395,10 +404,7 @@ fn select_days(tenant: &str, days: Vec<(&str, i32)>) -> SelectStatement {
     let of_day = Expr::col((event_day::Entity, event_day::Column::Day)).eq(wanted("column2"));
     let mut select = Query::select();
     select
-        .column((event_day::Entity, event_day::Column::CustomerId))
-        .column((event_day::Entity, event_day::Column::Day))
-        .column((event_day::Entity, event_day::Column::Format))
-        .column((event_day::Entity, event_day::Column::Packed))
+        .columns(event_day::Column::iter().map(|column| (event_day::Entity, column)))
         .from_values(days, Alias::new(WANTED))
         .join(JoinType::InnerJoin, event_day::Entity, of_tenant.and(of_customer).and(of_day));
     select

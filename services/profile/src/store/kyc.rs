@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use huan_chassis::{Error, Result, clock};
+use huan_chassis::{Error, Result, clock, vault::Vault};
 use huan_proto::profile::v1::{self as pb, kyc_fact::Fact};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
@@ -10,6 +10,8 @@ use super::{
     Store, customer,
     entity::{customer as customer_entity, holding, kyc_answer, kyc_template, relation},
     one_of, relation as relations,
+    root::{self, Root},
+    seal::seal,
     tenant::{self, View},
     upsert,
 };
@@ -57,8 +59,8 @@ impl Store {
             .map(|row| (row.question_id, row.answer_time))
             .collect();
         let newer = |row: &kyc_answer::Model| known.get(&row.question_id).is_none_or(|known| *known <= row.answer_time);
-        upsert(&tx, rows.into_iter().filter(newer).collect()).await?;
-        let kyc = kyc(&*tx, view, template, &customer).await?;
+        upsert(&tx, seal(&tx, rows.into_iter().filter(newer).collect()).await?).await?;
+        let kyc = kyc(&*tx, tx.vault()?, view, template, &customer).await?;
         tx.commit().await?;
         Ok(kyc)
     }
@@ -67,25 +69,28 @@ impl Store {
     pub async fn get_kyc(&self, view: &View, customer_id: &str) -> Result<pb::Kyc> {
         let db = self.db.read();
         let customer = customer::find(db, &view.tenant, customer_id).await?;
-        kyc(db, view, &template(db, &view.tenant).await?, &customer).await
+        kyc(db, self.db.vault()?, view, &template(db, &view.tenant).await?, &customer).await
     }
 }
 
 /// How a customer stands by these questions.
 async fn kyc(
     db: &impl ConnectionTrait,
+    vault: &Vault,
     view: &View,
     template: &pb::KycTemplate,
     customer: &customer_entity::Model,
 ) -> Result<pb::Kyc> {
     let root = customer::whole(db, &view.tenant, &customer.customer_id).await?;
     let ids: Vec<String> = root.ids().map(str::to_owned).collect();
-    let mut rows = answers(db, &view.tenant, &ids).await?;
+    let whole = root::unseal(vault, vec![root]).await?;
+    let whole = whole.first().map(Root::message).transpose()?.unwrap_or_default();
+    let mut rows = vault.unseal(answers(db, &view.tenant, &ids).await?).await?;
     // Of the answers of several customers of a profile the last holds: it comes last into the map below.
     rows.sort_by_key(|row| row.answer_time);
     let messages = rows.into_iter().map(convert::kyc::answer_message).collect::<Result<Vec<_>>>()?;
     let answers = messages.into_iter().map(|answer| (answer.question_id.clone(), answer)).collect();
-    let facts = facts(db, view, template, &root.message()?, &ids).await?;
+    let facts = facts(db, view, template, &whole, &ids).await?;
     Ok(assess(template, answers, &facts, view.time.now()))
 }
 
@@ -146,7 +151,8 @@ async fn template(db: &impl ConnectionTrait, tenant: &str) -> Result<pb::KycTemp
     }
 }
 
-async fn answers(db: &impl ConnectionTrait, tenant: &str, ids: &[String]) -> Result<Vec<kyc_answer::Model>> {
+/// The answers about customers, whose envelopes stay sealed.
+pub async fn answers(db: &impl ConnectionTrait, tenant: &str, ids: &[String]) -> Result<Vec<kyc_answer::Model>> {
     let query = kyc_answer::Entity::find().filter(kyc_answer::Column::Tenant.eq(tenant));
     Ok(query.filter(one_of(kyc_answer::Column::CustomerId, ids)).all(db).await?)
 }

@@ -15,6 +15,7 @@ use super::{
     Store, consent, customer,
     entity::{customer as customer_entity, merge_edge, vector as vector_entity},
     root,
+    seal::seal,
     tenant::View,
     upsert, vector,
 };
@@ -145,7 +146,7 @@ impl Store {
         let old: BTreeSet<String> = customers.iter().map(|customer| customer.root_id.clone()).collect();
         root::lock_vectors(tx, &view.tenant, &old).await?;
         let (now, moved) = regrouped(customers, edges);
-        upsert(tx, now.values().cloned().collect()).await?;
+        upsert(tx, seal(tx, now.values().cloned().collect()).await?).await?;
         delete_vectors(tx, &view.tenant, old.iter().filter(|id| now.get(*id).is_some_and(|row| row.root_id != **id)))
             .await?;
         let merged = |id: &String| {
@@ -195,7 +196,7 @@ async fn lock_profiles(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<Option<Vec
 }
 
 /// The ids of all customers of the profiles of these, ascending.
-async fn members(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<String>> {
+pub(super) async fn members(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<String>> {
     let of_tenant = || customer_entity::Entity::find().filter(customer_entity::Column::Tenant.eq(tenant)).select_only();
     let named = of_tenant().filter(customer_entity::Column::CustomerId.is_in(ids.iter().copied()));
     let roots: Vec<String> = named.column(customer_entity::Column::RootId).into_tuple().all(db).await?;

@@ -24,6 +24,9 @@ mod m20260101_000022_create_tag_definition;
 mod m20260101_000023_create_kyc_template;
 mod m20260101_000024_create_kyc_answer;
 mod m20260101_000045_create_bulk_load;
+mod m20260101_000050_create_erasure;
+mod m20260101_000051_create_tombstone;
+mod m20260101_000052_create_legal_hold;
 
 /// All of them.
 pub struct Migrator;
@@ -55,6 +58,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000023_create_kyc_template::Migration),
             Box::new(m20260101_000024_create_kyc_answer::Migration),
             Box::new(m20260101_000045_create_bulk_load::Migration),
+            Box::new(m20260101_000050_create_erasure::Migration),
+            Box::new(m20260101_000051_create_tombstone::Migration),
+            Box::new(m20260101_000052_create_legal_hold::Migration),
         ]
     }
 

@@ -60,17 +60,21 @@ impl Store {
         parts: Parts,
     ) -> Result<pb::GetProfileResponse> {
         let (tenant, now) = (view.tenant.as_str(), clock::micros(view.time.now()));
+        let vault = self.db.vault()?;
         let ids: Vec<String> = root.ids().map(str::to_owned).collect();
         let mut profile = pb::GetProfileResponse::default();
         if parts.has(Part::Customer) {
-            profile.customer = Some(convert::customer::message(&root.customer)?);
+            let own = vault.unseal(vec![root.customer.clone()]).await?;
+            profile.customer = own.first().map(convert::customer::message).transpose()?;
         }
         if parts.has(Part::Merged) {
-            profile.merged = root.others.iter().map(convert::customer::message).collect::<Result<_>>()?;
+            let others = vault.unseal(root.others.clone()).await?;
+            profile.merged = others.iter().map(convert::customer::message).collect::<Result<_>>()?;
         }
         if parts.has(Part::Features) {
             let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
-            if let Some(row) = query.filter(vector::Column::CustomerId.eq(&ids[0])).one(db).await? {
+            let row = query.filter(vector::Column::CustomerId.eq(&ids[0])).one(db).await?;
+            if let Some(row) = vault.unseal(Vec::from_iter(row)).await?.pop() {
                 let vector: pb::Vector = envelope::open(row.format, &row.payload)?;
                 (profile.as_of_time, profile.position) = (vector.as_of_time, row.position);
                 profile.features = named(view, vector);
@@ -80,11 +84,11 @@ impl Store {
             profile.tags = tag::of(db, tenant, &ids, now).await?.into_iter().map(convert::tag::message).collect();
         }
         if parts.has(Part::Holdings) {
-            profile.holdings = holding::of(db, tenant, &ids).await?;
+            profile.holdings = holding::of(db, vault, tenant, &ids).await?;
             profile.holdings.truncate(SHOWN);
         }
         if parts.has(Part::Identities) {
-            profile.identities = identity::of(db, tenant, &ids).await?;
+            profile.identities = identity::of(db, vault, tenant, &ids).await?;
             profile.identities.truncate(SHOWN);
         }
         if parts.has(Part::Consents) {
@@ -105,7 +109,7 @@ impl Store {
 }
 
 /// A vector's values by their features' names. One whose feature is gone is left out.
-fn named(view: &View, vector: pb::Vector) -> Vec<pb::NamedValue> {
+pub(super) fn named(view: &View, vector: pb::Vector) -> Vec<pb::NamedValue> {
     let features = &view.catalogue.features;
     let name = |(number, value): (u32, Value)| {
         let place = features.binary_search_by_key(&number, |feature| feature.number).ok()?;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use huan_chassis::{Identity, Result, store::Tx};
+use huan_chassis::{Identity, Result, store::Tx, vault::Vault};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -64,13 +64,13 @@ pub async fn lock(tx: &Tx, tenant: &str, customers: Vec<customer::Model>) -> Res
     if !merged.is_empty() {
         let ids: BTreeSet<String> = merged.into_iter().map(|customer| customer.root_id).collect();
         lock_vectors(tx, tenant, &ids).await?;
-        roots.extend(read(&**tx, tenant, &ids).await?);
+        roots.extend(unseal(tx.vault()?, read(&**tx, tenant, &ids).await?).await?);
         roots.sort_by(|one, other| one.customer.customer_id.cmp(&other.customer.customer_id));
     }
     Ok(roots)
 }
 
-/// The profiles that customers are part of, in the order of their roots' ids, without locks.
+/// The profiles that customers are part of, in the order of their roots' ids, without locks; the envelopes stay sealed.
 pub async fn of(db: &impl ConnectionTrait, tenant: &str, customers: Vec<customer::Model>) -> Result<Vec<Root>> {
     let (merged, alone): (Vec<_>, Vec<_>) = customers.into_iter().partition(is_merged);
     let mut roots: Vec<Root> = alone.into_iter().map(Root::alone).collect();
@@ -80,6 +80,15 @@ pub async fn of(db: &impl ConnectionTrait, tenant: &str, customers: Vec<customer
         roots.sort_by(|one, other| one.customer.customer_id.cmp(&other.customer.customer_id));
     }
     Ok(roots)
+}
+
+/// Opens the envelopes of profiles that were read. An erased customer's has nothing in it.
+pub async fn unseal(vault: &Vault, roots: Vec<Root>) -> Result<Vec<Root>> {
+    let others: Vec<usize> = roots.iter().map(|root| root.others.len()).collect();
+    let rows = roots.into_iter().flat_map(|root| std::iter::once(root.customer).chain(root.others)).collect();
+    let mut rows = vault.unseal_blank(rows).await?.into_iter();
+    let root = |others| Some(Root { customer: rows.next()?, others: rows.by_ref().take(others).collect() });
+    Ok(others.into_iter().filter_map(root).collect())
 }
 
 fn is_merged(customer: &customer::Model) -> bool {

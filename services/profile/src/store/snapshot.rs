@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 
 use super::{
     CHUNK, Store, after as after_row, consent,
-    entity::{customer, event, event_type, merge_edge, tenant, vector},
+    entity::{customer, event, event_type, merge_edge, tenant, tombstone, vector},
     feature, root,
 };
 use crate::convert::{self, envelope};
@@ -40,6 +40,9 @@ impl Store {
         }
         if wants(pb::ChangeKind::Outcome) {
             parts.push(self.pages(|store, after| Box::pin(async move { store.outcome_page(after).await })));
+        }
+        if wants(pb::ChangeKind::Erasure) {
+            parts.push(self.pages(|store, after| Box::pin(async move { store.erasure_page(after).await })));
         }
         let wanted = move |item: &Result<WatchProfilesResponse>| {
             let header = item.as_ref().ok().and_then(convert::feed::header);
@@ -100,6 +103,7 @@ impl Store {
         let mut items = Vec::with_capacity(rows.len());
         for rows in rows.chunk_by(|one, other| one.tenant == other.tenant) {
             let roots = root::of(self.db.read(), &rows[0].tenant, rows.to_vec()).await?;
+            let roots = root::unseal(self.db.vault()?, roots).await?;
             let holding = consent::holding(self.db.read(), &rows[0].tenant, &roots).await?;
             for (root, consents) in roots.iter().zip(holding) {
                 let standing = convert::feed::standing(&root.message()?, &consents);
@@ -143,6 +147,7 @@ impl Store {
         let query = query.order_by_asc(vector::Column::Tenant).order_by_asc(vector::Column::CustomerId);
         let rows = query.limit(CHUNK as u64).all(self.db.read()).await?;
         let next = next(&rows, |row| vec![row.tenant.clone(), row.customer_id.clone()]);
+        let rows = self.db.vault()?.unseal_known(rows).await?;
         let headers = self.headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str()))).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
@@ -153,6 +158,28 @@ impl Store {
             items.push(convert::feed::item(header.clone(), Some(Change::Vector(vector))));
         }
         Ok((items, next))
+    }
+
+    /// Whoever was away while a person was erased, and begins again, learns it here.
+    async fn erasure_page(self, after: Key) -> Result<PageOf> {
+        let mut query = tombstone::Entity::find();
+        if let [tenant, hash] = after.as_slice() {
+            let columns = [tombstone::Column::Tenant, tombstone::Column::CustomerHash];
+            query = query.filter(after_row(columns, [tenant.as_str().into(), hash.as_str().into()]));
+        }
+        let query = query.order_by_asc(tombstone::Column::Tenant).order_by_asc(tombstone::Column::CustomerHash);
+        let rows = query.limit(CHUNK as u64).all(self.db.read()).await?;
+        let next = next(&rows, |row| vec![row.tenant.clone(), row.customer_hash.clone()]);
+        let header = |row: &tombstone::Model| Header {
+            tenant_id: row.tenant.clone(),
+            customer_key: row.customer_key.clone(),
+            partition: row.partition.cast_unsigned(),
+            owner_path: "/".to_owned(),
+            write_time: Some(clock::timestamp(clock::from_micros(row.erase_time))),
+            ..Default::default()
+        };
+        let item = |row: &tombstone::Model| convert::feed::item(header(row), Some(convert::feed::erased(row)));
+        Ok((rows.iter().map(item).collect(), next))
     }
 
     async fn outcome_page(self, after: Key) -> Result<PageOf> {

@@ -17,6 +17,7 @@ use super::{
     entity::{customer, event_day, vector},
     holding,
     root::{self, Root},
+    seal::seal,
     tag,
     tenant::View,
     upsert,
@@ -125,10 +126,10 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
             tenant: customer.tenant.clone(),
             customer_id: customer.customer_id.clone(),
             state_format: envelope::PLAIN,
-            state_key_id: String::new(),
+            state_key_id: customer.customer_key.clone(),
             state: envelope::seal(&state),
             format: envelope::PLAIN,
-            key_id: String::new(),
+            key_id: customer.customer_key.clone(),
             payload: envelope::seal(&vector),
             position: String::new(),
         });
@@ -137,7 +138,7 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
     let position = feed::publish(tx, rows).await?;
     let text = position.to_string();
     let models = models.into_iter().map(|model| vector::Model { position: text.clone(), ..model });
-    upsert(tx, models.collect()).await?;
+    upsert(tx, seal(tx, models.collect()).await?).await?;
     Ok(position)
 }
 
@@ -147,6 +148,7 @@ async fn written(tx: &Tx, tenant: &str, roots: &[Root]) -> Result<HashMap<String
         let ids = roots.iter().map(|root| root.customer.customer_id.as_str());
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
         let rows = query.filter(vector::Column::CustomerId.is_in(ids)).all(&**tx).await?;
+        let rows = tx.vault()?.unseal_known(rows).await?;
         found.extend(rows.into_iter().map(|row| (row.customer_id.clone(), row)));
     }
     Ok(found)
@@ -178,7 +180,8 @@ async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<Hash
     for ids in ids.chunks(CHUNK) {
         let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
         let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
-        for row in query.filter(event_day::Column::Day.gte(from)).all(&**tx).await? {
+        let rows = query.filter(event_day::Column::Day.gte(from)).all(&**tx).await?;
+        for row in tx.vault()?.unseal_known(rows).await? {
             found.entry(row.customer_id).or_default().push((row.day, envelope::open(row.format, &row.packed)?));
         }
     }

@@ -20,8 +20,9 @@ use huan_proto::{
         holding_service_client::HoldingServiceClient, identity_service_client::IdentityServiceClient,
         industry_service_client::IndustryServiceClient, kyc_service_client::KycServiceClient,
         merge_service_client::MergeServiceClient, profile_service_client::ProfileServiceClient,
-        relation_service_client::RelationServiceClient, snapshot_service_client::SnapshotServiceClient,
-        tag_service_client::TagServiceClient, tenant_service_client::TenantServiceClient,
+        relation_service_client::RelationServiceClient, rights_service_client::RightsServiceClient,
+        snapshot_service_client::SnapshotServiceClient, tag_service_client::TagServiceClient,
+        tenant_service_client::TenantServiceClient,
     },
 };
 use prost_types::Timestamp;
@@ -59,6 +60,7 @@ impl Bank {
     pub async fn open_empty() -> Self {
         let mut config: Config = config::load(NAME, DEFAULTS, None).unwrap();
         config.database = database().await;
+        config.keys = huan_chassis::store::test::keys();
         config.roll.every_millis = 50;
         let folder = tempfile::tempdir().unwrap();
         config.snapshot.root = folder.path().display().to_string();
@@ -171,6 +173,10 @@ impl Bank {
 
     pub fn snapshots(&self) -> SnapshotServiceClient<Channel> {
         SnapshotServiceClient::new(self.channel.clone())
+    }
+
+    pub fn rights(&self) -> RightsServiceClient<Channel> {
+        RightsServiceClient::new(self.channel.clone())
     }
 
     pub fn profiles(&self) -> ProfileServiceClient<Channel> {

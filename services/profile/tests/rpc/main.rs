@@ -18,6 +18,7 @@ mod plan;
 mod profile;
 mod search;
 mod relation;
+mod rights;
 mod snapshot;
 mod stream;
 mod tag;

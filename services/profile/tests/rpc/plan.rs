@@ -31,10 +31,14 @@ const SMALL: &[&str] = &[
 ];
 
 /// Queries that read what no condition narrows, by a part of their text, and why they may.
-const EXCEPTIONS: &[(&str, &str)] = &[(
-    r#"SELECT "feed"."seq", "feed"."written" FROM "feed" ORDER BY "feed"."seq" ASC LIMIT"#,
-    "retention reads the oldest rows in the order of the key, and no more than its limit",
-)];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        r#"SELECT "feed"."seq", "feed"."written" FROM "feed" ORDER BY "feed"."seq" ASC LIMIT"#,
+        "retention reads the oldest rows in the order of the key, and no more than its limit",
+    ),
+    (r#""data_key"#, "of the database of keys, which has a schema of its own"),
+    (r#"DELETE FROM "feed" WHERE "tenant""#, "an erasure takes a person out of the days that the feed is kept for"),
+];
 
 #[tokio::test]
 async fn every_query_takes_an_index_on_sqlite() {

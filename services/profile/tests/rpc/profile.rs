@@ -51,6 +51,7 @@ pub fn word(change: &pb::ProfileChange) -> String {
         Change::Vector(_) => "vector",
         Change::Outcome(_) => "outcome",
         Change::Merge(_) => "merge",
+        Change::Erasure(_) => "erasure",
     };
     format!("{kind} {id}").trim().to_owned()
 }

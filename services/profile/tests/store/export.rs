@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use huan_chassis::{
     check::Faults,
     store::{Store as Database, test},
+    vault::Vault,
 };
 use huan_profile::{
     Config, DEFAULTS,
@@ -165,6 +166,7 @@ async fn a_stopped_writer_goes_on_and_a_forgotten_customer_leaves_the_files() {
 async fn a_cancelled_snapshot_leaves_no_file() {
     let (_database, place) = test::sqlite_file();
     let db = Database::open::<Migrator>(&place).await.unwrap();
+    let db = db.with_vault(Vault::open(&test::keys()).await.unwrap());
     let (folder, store) = (tempfile::tempdir().unwrap(), open(db.clone()).await);
     fill(&db).await;
     let bucket = Bucket::new(config(folder.path()));
@@ -187,8 +189,9 @@ async fn a_cancelled_snapshot_leaves_no_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_cannot_be_written_fails_the_snapshot() {
-    let (folder, store) =
-        (tempfile::tempdir().unwrap(), open(Database::open::<Migrator>(&test::sqlite()).await.unwrap()).await);
+    let db = Database::open::<Migrator>(&test::sqlite()).await.unwrap();
+    let db = db.with_vault(Vault::open(&test::keys()).await.unwrap());
+    let (folder, store) = (tempfile::tempdir().unwrap(), open(db).await);
     let taken = folder.path().join("file");
     std::fs::write(&taken, "").unwrap();
     let id = start(&store).await.snapshot_id;

@@ -223,14 +223,14 @@ async fn days_and_accumulators_in_an_unknown_envelope_are_not_read_as_plain() {
         let view = store.view("bank").await.unwrap();
         let (rows, _) = convert::event::batch(events[1..].to_vec(), &view);
         let again = async || store.ingest_events(view.clone(), rows.clone()).await;
-        set_format::<event_day::Entity>(&db, event_day::Column::Format, 1).await;
+        set_format::<event_day::Entity>(&db, event_day::Column::Format, 9).await;
         assert!(matches!(again().await, Err(Error::Internal(_))));
         set_clock(&store, NOON + 30 * DAY).await;
         assert!(matches!(store.roll_tenant("bank").await, Err(Error::Internal(_))));
-        set_format::<event_day::Entity>(&db, event_day::Column::Format, 0).await;
-        set_format::<vector::Entity>(&db, vector::Column::StateFormat, 1).await;
+        set_format::<event_day::Entity>(&db, event_day::Column::Format, 1).await;
+        set_format::<vector::Entity>(&db, vector::Column::StateFormat, 9).await;
         assert!(matches!(again().await, Err(Error::Internal(_))));
-        set_format::<vector::Entity>(&db, vector::Column::StateFormat, 0).await;
+        set_format::<vector::Entity>(&db, vector::Column::StateFormat, 1).await;
         assert_eq!(again().await.unwrap().accepted, 1);
     })
     .await;

@@ -8,3 +8,4 @@ mod ingest;
 mod merge;
 mod relation;
 mod schema;
+mod seal;

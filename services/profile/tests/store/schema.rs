@@ -1,7 +1,7 @@
 //! Every entity has exactly the columns of its live table, of matching types and nullability.
 
 use huan_chassis::store::{Store as Database, test};
-use huan_profile::store::{entity::*, migration::Migrator};
+use huan_profile::store::{entity::*, erasure::PERSONAL, migration::Migrator};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, QueryResult,
     Statement,
@@ -59,6 +59,7 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, consent::Entity).await;
         check(&db, customer::Entity).await;
         check(&db, dead_letter::Entity).await;
+        check(&db, erasure::Entity).await;
         check(&db, event::Entity).await;
         check(&db, event_day::Entity).await;
         check(&db, event_type::Entity).await;
@@ -73,10 +74,12 @@ async fn entities_have_the_columns_of_their_tables() {
         check(&db, merge_proposal::Entity).await;
         check(&db, snapshot::Entity).await;
         check(&db, snapshot_part::Entity).await;
+        check(&db, legal_hold::Entity).await;
         check(&db, tag::Entity).await;
         check(&db, tag_definition::Entity).await;
         check(&db, tag_history::Entity).await;
         check(&db, tenant::Entity).await;
+        check(&db, tombstone::Entity).await;
         check(&db, vector::Entity).await;
     })
     .await;
@@ -99,6 +102,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("identity", "tenant,namespace,value_hash", "found, and so partitioned, by the hash of its value"),
     ("holding", "tenant,holding_hash", "found, and so partitioned, by the hash of its number"),
     ("merge_edge", "", "between two customers; one row a merge"),
+    ("erasure", "", "of customers who are no more; few rows"),
+    ("tombstone", "", "of customers who are no more, found by the hash of their number"),
+    ("legal_hold", "", "few rows"),
     ("merge_proposal", "", "between two customers; one row a pair"),
 ];
 
@@ -118,6 +124,37 @@ async fn unique_keys_hold_tenant_and_customer() {
     let elsewhere: Vec<_> =
         keys.iter().filter(|(table, columns)| !is_apart(columns) && !is_named(table, columns)).collect();
     assert!(elsewhere.is_empty(), "these keep their tables from being partitioned by customer: {elsewhere:#?}");
+}
+
+#[tokio::test]
+async fn an_erasure_reaches_every_column_that_names_a_customer() {
+    const NAMES: [&str; 5] = ["customer_id", "other_id", "absorbed", "survivor", "root_id"];
+    test::each(Migrator, async |db| {
+        let backend = db.read().get_database_backend();
+        let sql = match backend {
+            DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+            _ => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+        };
+        let tables = db.read().query_all_raw(Statement::from_string(backend, sql)).await.unwrap();
+        let mut named = 0;
+        for table in tables.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()) {
+            let columns: Vec<String> = live(&db, &table).await.into_iter().map(|column| column.0).collect();
+            let reached = PERSONAL.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, of)| *of);
+            for column in columns.iter().filter(|column| NAMES.contains(&column.as_str())) {
+                // A customer's own row goes whole, whosever profile it is part of.
+                let whole = table == "customer" && reached.contains(&"customer_id");
+                // The row at the other end is found by this one's.
+                let mirrored = (table.as_str(), column.as_str()) == ("relation", "other_id");
+                assert!(
+                    whole || mirrored || reached.contains(&column.as_str()),
+                    "{table}.{column} is not in erasure::PERSONAL"
+                );
+                named += 1;
+            }
+        }
+        assert!(named > 12, "{named} columns name a customer");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use huan_chassis::Result;
 use huan_chassis::store::{Store, Tx};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
@@ -40,6 +40,25 @@ pub async fn put_vectors(tx: &Tx, tenant: &str, vectors: &mut [Model]) -> Result
         Entity::insert_many(rows).on_conflict(replace()).exec_without_returning(&**tx).await?;
     }
     Ok(())
+}
+
+/// Erases the customer of a key, and answers with the number that it had; none if there is no such customer. The ordinal
+/// stays taken: another's would be seen in the memberships of before.
+pub async fn erase_vector(tx: &Tx, tenant: &str, customer_key: &str) -> Result<Option<String>> {
+    let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
+    let row = of_tenant.filter(Column::CustomerKey.eq(customer_key)).lock_exclusive().one(&**tx).await?;
+    let Some(row) = row else { return Ok(None) };
+    let erase = Entity::update_many()
+        .col_expr(Column::CustomerId, Expr::value(customer_key))
+        .col_expr(Column::CustomerKey, Expr::value(""))
+        .col_expr(Column::RootId, Expr::value(""))
+        .col_expr(Column::OwnerPath, Expr::value(""))
+        .col_expr(Column::AsOf, Expr::value(0))
+        .col_expr(Column::Payload, Expr::value(Vec::<u8>::new()))
+        .filter(Column::Tenant.eq(tenant));
+    erase.filter(Column::CustomerId.eq(&row.customer_id)).exec(&**tx).await?;
+    tx.scrub();
+    Ok(Some(row.customer_id))
 }
 
 async fn ordinals(tx: &Tx, tenant: &str, vectors: &[Model]) -> Result<HashMap<String, i64>> {

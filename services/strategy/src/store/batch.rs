@@ -11,6 +11,7 @@ use huan_chassis::{
     Error, Result,
     clock::{self, Day, TenantTime},
     feed,
+    vault::PLAIN,
 };
 use huan_proto::{
     profile::v1::Standing,
@@ -258,8 +259,8 @@ impl Batch {
             status: record::status(&output) as i32,
             exposed: !output.picks.is_empty(),
             decide_time: input.now_micros,
-            format: 0,
-            key_id: String::new(),
+            format: PLAIN,
+            key_id: customer.customer_key.clone(),
             payload: kept.encode_to_vec(),
         };
         if row.exposed {

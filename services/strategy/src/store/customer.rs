@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use huan_chassis::{Error, Identity, Result, server::Owners, store::Tx};
+use huan_chassis::{Error, Identity, Result, server::Owners, store::Tx, vault::PLAIN};
 use huan_proto::{
     feed::v1::Header,
     profile::v1::{
@@ -21,7 +21,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-use super::{MAX_BINDS, Store, chunks, entity::customer, tenant};
+use super::{MAX_BINDS, Store, chunks, entity::customer, erasure, tenant};
 
 /// How long what was found of a profile is believed; a customer who moves is seen to have moved no later.
 const FRESH: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub struct Profile {
 }
 
 impl Store {
-    /// Finds one customer.
+    /// Finds one customer, whose standing stays sealed.
     pub async fn customer(&self, tenant: &str, customer_id: &str) -> Result<Option<customer::Model>> {
         let key = (tenant.to_owned(), customer_id.to_owned());
         Ok(customer::Entity::find_by_id(key).one(self.db.read()).await?)
@@ -104,6 +104,7 @@ impl Store {
 pub async fn apply(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<()> {
     let mut customers = BTreeMap::new();
     let mut merged = BTreeMap::new();
+    let mut erased = Vec::new();
     for change in batch.iter().filter_map(change) {
         match (&change.change, &change.header) {
             (Some(Change::Tenant(message)), _) => tenant::put_tenant(tx, message).await?,
@@ -116,12 +117,22 @@ pub async fn apply(tx: &Tx, batch: &[WatchProfilesResponse]) -> Result<()> {
                 let row = row(header, &Standing::default());
                 merged.insert(key(header), customer::Model { root_id: merge.root_id.clone(), ..row });
             }
+            (Some(Change::Erasure(_)), Some(header)) => {
+                customers.retain(|_, row: &mut customer::Model| row.customer_key != header.customer_key);
+                merged.retain(|_, row: &mut customer::Model| row.customer_key != header.customer_key);
+                erased.push(header);
+            }
             _ => (),
         }
     }
     // Maps, for customers are locked in the same order as decisions lock them.
-    put(tx, customers.into_values().collect(), &[customer::Column::Merged]).await?;
-    put_merged(tx, merged.into_values().collect()).await
+    let customers = tx.vault()?.seal(customers.into_values().collect()).await?;
+    put(tx, customers, &[customer::Column::Merged]).await?;
+    put_merged(tx, merged.into_values().collect()).await?;
+    for header in erased {
+        erasure::erase_customer(tx, &header.tenant_id, &header.customer_key).await?;
+    }
+    Ok(())
 }
 
 /// Inserts customers; of those that are there, replaces all but these columns.
@@ -180,10 +191,11 @@ pub(crate) async fn merged(
 pub(crate) async fn lock_customers(tx: &Tx, tenant: &str, ids: BTreeSet<&str>) -> Result<Vec<customer::Model>> {
     let of_tenant = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
     let named = of_tenant.filter(customer::Column::CustomerId.is_in(ids));
-    Ok(named.order_by_asc(customer::Column::CustomerId).lock_exclusive().all(&**tx).await?)
+    let rows = named.order_by_asc(customer::Column::CustomerId).lock_exclusive().all(&**tx).await?;
+    tx.vault()?.unseal_known(rows).await
 }
 
-/// Reads customers.
+/// Reads customers, whose standings stay sealed.
 pub(crate) async fn customers<C: ConnectionTrait>(
     db: &C,
     tenant: &str,
@@ -216,8 +228,8 @@ fn row(header: &Header, standing: &Standing) -> customer::Model {
         merged: false,
         partition: header.partition.cast_signed(),
         owner_path: header.owner_path.clone(),
-        format: 0,
-        key_id: String::new(),
+        format: PLAIN,
+        key_id: header.customer_key.clone(),
         payload: standing.encode_to_vec(),
     }
 }

@@ -158,6 +158,7 @@ async fn read_known(tx: &Tx, tenant: &str, jobs: &[&Job]) -> Result<Vec<((String
     let of_tenant = decision::Entity::find().filter(decision::Column::Tenant.eq(tenant));
     let requests = jobs.iter().map(|job| job.ask.request_id.as_str());
     let rows = of_tenant.filter(decision::Column::RequestId.is_in(requests)).all(&**tx).await?;
+    let rows = tx.vault()?.unseal_known(rows).await?;
     Ok(rows.into_iter().map(|row| ((row.tenant.clone(), row.request_id.clone()), row)).collect())
 }
 
@@ -211,7 +212,7 @@ async fn select_loads(tx: &Tx, tenant: &str, ids: &BTreeSet<String>, today: Day)
 }
 
 async fn write(tx: &Tx, writes: Writes) -> Result<()> {
-    insert(tx, writes.decisions).await?;
+    insert(tx, tx.vault()?.seal(writes.decisions).await?).await?;
     insert(tx, writes.contacts).await?;
     upsert(tx, batch::loads(writes.loads)).await?;
     feed::publish(tx, writes.feed).await?;

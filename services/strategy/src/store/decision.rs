@@ -6,11 +6,12 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use super::{Store, after, entity::decision, next_page};
 
 impl Store {
-    /// Finds a decision by its id. Errors: NotFound.
+    /// Finds a decision by its id. Errors: NotFound; Erased.
     pub async fn decision(&self, tenant: &str, decision_id: &str) -> Result<decision::Model> {
         let of_tenant = decision::Entity::find().filter(decision::Column::Tenant.eq(tenant));
         let found = of_tenant.filter(decision::Column::DecisionId.eq(decision_id)).one(self.db.read()).await?;
-        found.ok_or(Error::NotFound { what: "decision", field: "decision_id" })
+        let found = found.ok_or(Error::NotFound { what: "decision", field: "decision_id" })?;
+        Ok(self.db.vault()?.unseal(vec![found]).await?.remove(0))
     }
 
     /// Lists the decisions about a customer's profile, newest first.
@@ -31,7 +32,7 @@ impl Store {
             found = found.filter(decision::Column::DecisionId.lt(after));
         }
         let ordered = found.order_by_desc(decision::Column::DecisionId).limit(page.limit + 1);
-        let mut rows = ordered.all(self.db.read()).await?;
+        let mut rows = self.db.vault()?.unseal(ordered.all(self.db.read()).await?).await?;
         let filter = [tenant, "decision", customer_id];
         let token = next_page(&filter, &mut rows, page.limit, |row| &row.decision_id);
         Ok((rows, token))

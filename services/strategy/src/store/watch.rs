@@ -57,7 +57,7 @@ async fn exposures(store: Store, after: Key) -> Result<Page> {
     let rows = ordered.limit(PAGE).all(store.db.read()).await?;
     let next = rows.last().map(|row| (row.tenant.clone(), row.customer_id.clone(), row.decision_id.clone()));
     let mut changes = Vec::with_capacity(rows.len());
-    for row in rows {
+    for row in store.db.vault()?.unseal_known(rows).await? {
         let (_, input, output) = record::read(&row.payload)?;
         let map = store.map_version(&row.tenant, &input.map_version).await?;
         let change = change::exposures(&row, &map, &input, &output);

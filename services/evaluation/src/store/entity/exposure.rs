@@ -15,8 +15,6 @@ pub struct Model {
     /// The customer's random key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub customer_key: String,
-    /// The customer's number at the bank.
-    pub customer_id: String,
     /// Business time of the decision, in microseconds.
     pub time: i64,
     /// The decision.

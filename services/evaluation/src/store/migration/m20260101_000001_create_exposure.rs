@@ -14,7 +14,6 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Exposure::Tenant).string().not_null())
             .col(ColumnDef::new(Exposure::StrategyId).string().not_null())
             .col(ColumnDef::new(Exposure::CustomerKey).string().not_null())
-            .col(ColumnDef::new(Exposure::CustomerId).string().not_null())
             .col(ColumnDef::new(Exposure::Time).big_integer().not_null())
             .col(ColumnDef::new(Exposure::DecisionId).string().not_null())
             .col(ColumnDef::new(Exposure::UniversalHeld).boolean().not_null())
@@ -39,7 +38,6 @@ enum Exposure {
     Tenant,
     StrategyId,
     CustomerKey,
-    CustomerId,
     Time,
     DecisionId,
     UniversalHeld,

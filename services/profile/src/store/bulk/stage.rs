@@ -1,7 +1,7 @@
 //! A batch of rows worked out in memory: each is laid over what is known, the rows before it included, and is kept whole
 //! or refused whole. It remembers what has to be written, and reads all that it needs at once, in a few queries.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use huan_chassis::{FieldFault, Result, check::Faults, clock, store::Tx};
 use huan_proto::profile::v1 as pb;
@@ -15,7 +15,7 @@ use crate::{
     store::{
         CHUNK, UNKNOWN, consent as spoken, customer as customers,
         entity::{consent, customer, holding, identity, relation, tag, tag_definition as tag_definition_entity},
-        relation as relations, tag_definition,
+        erasure, hold, relation as relations, tag_definition,
         tenant::View,
     },
 };
@@ -58,6 +58,8 @@ pub struct Stage<'a> {
     customer_mask: Vec<String>,
     holding_mask: Vec<String>,
     customers: BTreeMap<String, Customer>,
+    /// Those who are not there because they were erased.
+    erased: HashSet<String>,
     holdings: HashMap<String, (holding::Model, bool)>,
     tags: HashMap<(String, String), (tag::Model, bool)>,
     /// The tenant's dictionary of tags by name.
@@ -108,8 +110,11 @@ impl<'a> Stage<'a> {
             let customer = Customer { row, message, written: false, standing: false, touched: false };
             customers.insert(customer.row.customer_id.clone(), customer);
         }
+        let new: BTreeSet<&String> = rows.iter().map(|row| &row.customer_id).collect();
+        let new: Vec<String> = new.into_iter().filter(|id| !customers.contains_key(*id)).cloned().collect();
         Ok(Stage {
             view,
+            erased: erasure::erased(tx, view, &new).await?,
             now: clock::micros(clock::system_now()),
             customer_mask: batch.customer_mask.clone(),
             holding_mask: batch.holding_mask.clone(),
@@ -218,6 +223,12 @@ impl<'a> Stage<'a> {
         }
         if known.is_some_and(|known| known.message == message) {
             return Ok(None);
+        }
+        if self.erased.contains(&row.customer_id) {
+            faults.add("customer_id", "was erased");
+        }
+        if known.is_some_and(|known| hold::is_held(&known.row)) {
+            faults.add("customer_id", "is under a legal hold");
         }
         let made = convert::customer::row(faults, "customer", &self.view.tenant, message.clone());
         if !faults.is_empty() {
@@ -345,7 +356,8 @@ async fn holdings(tx: &Tx, tenant: &str, hashes: Vec<&str>) -> Result<HashMap<St
     for hashes in hashes.chunks(CHUNK) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
         let query = query.filter(holding::Column::HoldingHash.is_in(hashes.iter().copied()));
-        found.extend(query.all(&**tx).await?.into_iter().map(|row| (row.holding_hash.clone(), (row, false))));
+        let rows = tx.vault()?.unseal_known(query.all(&**tx).await?).await?;
+        found.extend(rows.into_iter().map(|row| (row.holding_hash.clone(), (row, false))));
     }
     Ok(found)
 }

@@ -1,9 +1,9 @@
 //! Taking an erased customer out of snapshots: the one part that may hold them is written again without them, and the
 //! manifest after it.
 
-use huan_chassis::{Error, Result};
+use huan_chassis::{Error, Result, store::Tx};
 use huan_proto::profile::v1 as pb;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
     super::Store,
@@ -14,7 +14,7 @@ use crate::{
     bucket::Bucket,
     convert, manifest,
     part::{Table, without},
-    store::entity::{snapshot, snapshot_part},
+    store::entity::{customer, snapshot, snapshot_part},
 };
 
 impl Store {
@@ -62,6 +62,7 @@ impl Store {
         if let Some(part) = parts.iter_mut().find(holds) {
             let rows = part.row_count;
             rewrite(bucket, &row, part, customer_key).await?;
+            narrow(&tx, part, customer_id).await?;
             row.written_count += part.row_count - rows;
             part.clone().into_active_model().reset_all().update(&*tx).await?;
             if state(&row) == pb::SnapshotState::Done {
@@ -72,6 +73,23 @@ impl Store {
         save(&tx, &row).await?;
         tx.commit().await
     }
+}
+
+/// A part's ends are customers' numbers too: the nearest of those who are still there takes the place of this one.
+async fn narrow(tx: &Tx, part: &mut snapshot_part::Model, customer_id: &str) -> Result<()> {
+    let of_tenant = customer::Entity::find().filter(customer::Column::Tenant.eq(&part.tenant)).select_only();
+    let ids = of_tenant.column(customer::Column::CustomerId).limit(1);
+    if part.first_customer_id == customer_id {
+        let next = ids.clone().filter(customer::Column::CustomerId.gt(customer_id));
+        let next = next.order_by_asc(customer::Column::CustomerId).into_tuple().one(&**tx).await?;
+        part.first_customer_id = next.unwrap_or_default();
+    }
+    if part.last_customer_id == customer_id {
+        let before = ids.filter(customer::Column::CustomerId.lt(customer_id));
+        let before = before.order_by_desc(customer::Column::CustomerId).into_tuple().one(&**tx).await?;
+        part.last_customer_id = before.unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Writes a part's file without the customer and enters what it is now, even if an attempt before had taken them out.

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use huan_chassis::{Error, Result, clock, feed};
+use huan_chassis::{
+    Error, Result, clock, feed,
+    vault::{Envelope, Enveloped},
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
@@ -33,12 +36,30 @@ const ATTEMPTS: u32 = 10;
 
 /// A customer as it is read.
 struct Read {
+    tenant: String,
     customer_id: String,
     customer_key: String,
     customer_type: i32,
     owner_path: String,
     format: i16,
     payload: Vec<u8>,
+}
+
+impl Enveloped for Read {
+    const TABLE: &'static str = vector::Model::TABLE;
+
+    fn whose(&self) -> (&str, &str) {
+        (&self.tenant, &self.customer_id)
+    }
+
+    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
+        let Self { format, customer_key, payload, .. } = self;
+        std::iter::once(Envelope { format, key_id: customer_key, payload })
+    }
+
+    fn key(&self) -> &str {
+        &self.customer_key
+    }
 }
 
 /// A snapshot that this process writes.
@@ -375,10 +396,11 @@ async fn read(store: &Store, tenant: &str, after: &str, limit: usize) -> Result<
         while customers.next_if(|customer| customer.0 < customer_id).is_some() {}
         if let Some((_, customer_key, kind, owner_path)) = customers.next_if(|customer| customer.0 == customer_id) {
             let customer_type = i32::from(kind);
-            page.push(Read { customer_id, customer_key, customer_type, owner_path, format, payload });
+            let tenant = tenant.to_owned();
+            page.push(Read { tenant, customer_id, customer_key, customer_type, owner_path, format, payload });
         }
     }
-    Ok((page, Some(last)))
+    Ok((store.db.vault()?.unseal_known(page).await?, Some(last)))
 }
 
 /// Makes a file of the pages as they come; none if there were no customers.

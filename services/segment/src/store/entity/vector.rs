@@ -37,3 +37,10 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether the row only keeps the ordinal of an erased customer, under the random key that was the customer's.
+    pub fn is_erased(&self) -> bool {
+        self.customer_key.is_empty()
+    }
+}

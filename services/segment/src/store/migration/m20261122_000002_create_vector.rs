@@ -27,6 +27,9 @@ impl MigrationTrait for Migration {
         let mut index = Index::create();
         index.name("vector_ordinal").table(Vector::Table).col(Vector::Tenant).col(Vector::Ordinal).unique();
         manager.create_index(index).await?;
+        let mut index = Index::create();
+        index.name("vector_customer_key").table(Vector::Table).col(Vector::Tenant).col(Vector::CustomerKey);
+        manager.create_index(index).await?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The table `decision`: every decision with its record.
 
+use huan_chassis::vault::{Envelope, Enveloped};
 use sea_orm::entity::prelude::*;
 
 /// One decision.
@@ -23,9 +24,9 @@ pub struct Model {
     pub exposed: bool,
     /// Business time, in microseconds.
     pub decide_time: i64,
-    /// How the payload is kept: 0 = plain.
+    /// How the payload is kept: 0 = plain, 1 = sealed.
     pub format: i16,
-    /// The key under which the payload is encrypted; empty in format 0.
+    /// The key under which the payload is sealed: the customer's random key.
     pub key_id: String,
     /// The encoded `DecisionRecord`.
     pub payload: Vec<u8>,
@@ -36,3 +37,20 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Enveloped for Model {
+    const TABLE: &'static str = "decision";
+
+    fn whose(&self) -> (&str, &str) {
+        (&self.tenant, &self.customer_id)
+    }
+
+    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
+        let Self { format, key_id, payload, .. } = self;
+        std::iter::once(Envelope { format, key_id, payload })
+    }
+
+    fn key(&self) -> &str {
+        &self.key_id
+    }
+}

@@ -26,6 +26,9 @@ impl MigrationTrait for Migration {
             .col(Customer::RootId)
             .to_owned();
         manager.create_index(roots).await?;
+        let mut of_key = Index::create();
+        of_key.name("customer_of_key").table(Customer::Table).col(Customer::Tenant).col(Customer::CustomerKey);
+        manager.create_index(of_key).await?;
         Ok(())
     }
 

@@ -1,0 +1,203 @@
+//! Data keys, one a customer, kept outside the store whose rows they seal: in a database of their own, each wrapped by a
+//! master key that lies in neither. Destroying a key makes all that it sealed unreadable at once, in backups too. It
+//! owns the table `data_key`; which rows are sealed under which key is for the services ([`envelope`] does it).
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use aes_gcm::{Aes256Gcm, KeyInit as _, aead::OsRng};
+use moka::sync::Cache;
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    sea_query::OnConflict,
+};
+
+use crate::{
+    Error, Result,
+    clock::{micros, system_now},
+    config,
+    store::Store,
+};
+
+pub mod entity;
+pub mod envelope;
+pub mod master;
+mod migration;
+mod rotate;
+
+pub use envelope::{Envelope, Enveloped, PLAIN, SEALED};
+pub use master::Masters;
+
+/// Keys held in memory, some 250 bytes each.
+const REMEMBERED: u64 = 100_000;
+/// How long a key is held: another replica that has destroyed it is believed after this at the latest. What the key
+/// sealed has left the store by then, since an erasure deletes the rows before the key.
+const FRESH: Duration = Duration::from_secs(30);
+/// Rows a statement.
+const CHUNK: usize = 500;
+/// Connections to the database of keys.
+const CONNECTIONS: u32 = 4;
+
+/// The keys of one service. Clones share everything.
+#[derive(Clone)]
+pub struct Vault(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    masters: Masters,
+    known: Cache<(String, String), DataKey>,
+}
+
+/// One customer's key. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DataKey(Arc<[u8; 32]>);
+
+/// Keys by their ids.
+pub type Ring = HashMap<String, DataKey>;
+
+impl Vault {
+    /// Opens the database of keys and reads the master keys. Errors: internal, if either cannot be read, or if keys are
+    /// wrapped under a master that the file does not hold.
+    pub async fn open(config: &config::Keys) -> Result<Self> {
+        let masters = Masters::from_file(&config.master_file)?;
+        let database = config::Database { url: config.url.clone(), max_connections: CONNECTIONS };
+        let store = Store::open::<migration::Migrator>(&database).await?;
+        let known = Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build();
+        let vault = Self(Arc::new(Inner { store, masters, known }));
+        vault.check_masters(&config.master_file).await?;
+        Ok(vault)
+    }
+
+    /// Finds keys of a tenant. One that was destroyed, or never made, is not in the answer.
+    pub async fn keys(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
+        let mut found = self.known(tenant, ids);
+        let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
+        for missing in missing.chunks(CHUNK) {
+            found.extend(self.read(self.0.store.read(), tenant, missing).await?);
+        }
+        Ok(found)
+    }
+
+    /// Finds keys of a tenant and makes those that there are not, which are durable when this returns. A key that was
+    /// destroyed is made anew, as another: whoever seals makes sure first that its customer is still there.
+    pub async fn make(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
+        let mut found = self.keys(tenant, ids).await?;
+        let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let tx = self.0.store.begin().await?;
+        for missing in missing.chunks(CHUNK) {
+            let mut rows = Vec::with_capacity(missing.len());
+            for id in missing {
+                rows.push(self.new_row(tenant, id).await?);
+            }
+            let key = [entity::Column::Tenant, entity::Column::KeyId];
+            let first = OnConflict::columns(key).do_nothing().to_owned();
+            entity::Entity::insert_many(rows).on_conflict(first).exec_without_returning(&*tx).await?;
+            // Another replica may have been first: its key holds.
+            found.extend(self.read(&*tx, tenant, missing).await?);
+        }
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// Destroys a key for good. A key that is not there is no error.
+    pub async fn destroy(&self, tenant: &str, id: &str) -> Result<()> {
+        let tx = self.0.store.begin().await?;
+        entity::Entity::delete_by_id((tenant.to_owned(), id.to_owned())).exec(&*tx).await?;
+        tx.scrub();
+        tx.commit().await?;
+        self.0.known.invalidate(&(tenant.to_owned(), id.to_owned()));
+        Ok(())
+    }
+
+    fn known(&self, tenant: &str, ids: &BTreeSet<&str>) -> Ring {
+        let mut place = (tenant.to_owned(), String::new());
+        let mut find = |id: &&str| {
+            place.1.clear();
+            place.1.push_str(id);
+            Some(((*id).to_owned(), self.0.known.get(&place)?))
+        };
+        ids.iter().filter_map(&mut find).collect()
+    }
+
+    async fn read(&self, db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<(String, DataKey)>> {
+        let of_tenant = entity::Entity::find().filter(entity::Column::Tenant.eq(tenant));
+        let rows = of_tenant.filter(entity::Column::KeyId.is_in(ids.iter().copied())).all(db).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let key = self.0.masters.unwrap(&row.master_id, bound(&row.tenant, &row.key_id), &row.wrapped).await?;
+            self.0.known.insert((row.tenant, row.key_id.clone()), key.clone());
+            found.push((row.key_id, key));
+        }
+        Ok(found)
+    }
+
+    async fn new_row(&self, tenant: &str, id: &str) -> Result<entity::ActiveModel> {
+        let key = DataKey::generate();
+        let (master_id, wrapped) = self.0.masters.wrap(bound(tenant, id), &key).await?;
+        Ok(entity::ActiveModel {
+            tenant: Set(tenant.to_owned()),
+            key_id: Set(id.to_owned()),
+            master_id: Set(master_id),
+            wrapped: Set(wrapped),
+            create_time: Set(micros(system_now())),
+        })
+    }
+
+    /// The masters that keys are wrapped under: one look-up each, however many keys there are.
+    async fn used_masters(&self) -> Result<Vec<String>> {
+        let mut used: Vec<String> = Vec::new();
+        loop {
+            let last = used.last().cloned().unwrap_or_default();
+            let next = entity::Entity::find().select_only().column(entity::Column::MasterId);
+            let next = next.filter(entity::Column::MasterId.gt(last)).order_by_asc(entity::Column::MasterId).limit(1);
+            match next.into_tuple().one(self.0.store.read()).await? {
+                Some(next) => used.push(next),
+                None => return Ok(used),
+            }
+        }
+    }
+
+    /// Errors: internal, naming a master that keys are wrapped under and the file does not hold.
+    async fn check_masters(&self, file: &Path) -> Result<()> {
+        let used = self.used_masters().await?;
+        match used.iter().find(|id| !self.0.masters.holds(id)) {
+            None => Ok(()),
+            Some(id) => Err(Error::Internal(format!("{}: lacks the master key {id}, which is in use", file.display()))),
+        }
+    }
+}
+
+impl DataKey {
+    fn generate() -> Self {
+        Self(Arc::new(Aes256Gcm::generate_key(OsRng).into()))
+    }
+
+    fn cipher(&self) -> Aes256Gcm {
+        Aes256Gcm::new((&*self.0).into())
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey")
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+/// What a wrapped key is bound to: it does not unwrap in another's place.
+fn bound(tenant: &str, id: &str) -> Vec<u8> {
+    [tenant.as_bytes(), b"\0", id.as_bytes()].concat()
+}

@@ -1,0 +1,144 @@
+//! Envelopes: how personal payloads lie in their columns. In memory they are plain; on disk they are sealed under the
+//! key of the customer that the row is of, and bound to tenant, table and customer, so that they open nowhere else. It
+//! is the only place that knows the sealed bytes: nonce (12), ciphertext, tag (16).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aes_gcm::aead::{Aead as _, OsRng, Payload, rand_core::RngCore as _};
+
+use super::{DataKey, Ring, Vault};
+use crate::{Error, Result};
+
+/// The format of plain bytes.
+pub const PLAIN: i16 = 0;
+/// The format of bytes sealed by AES-256-GCM under the customer's key.
+pub const SEALED: i16 = 1;
+
+/// Bytes of a nonce.
+const NONCE: usize = 12;
+
+/// A row with envelopes.
+pub trait Enveloped {
+    /// The table.
+    const TABLE: &'static str;
+
+    /// The tenant, and the customer that the row is of for ever.
+    fn whose(&self) -> (&str, &str);
+
+    /// The row's envelopes, all under one customer's key.
+    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>>;
+
+    /// The key that the row names: the one that it is sealed under, or will be.
+    fn key(&self) -> &str;
+}
+
+/// The columns of an envelope.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    /// [`PLAIN`] or [`SEALED`].
+    pub format: &'a mut i16,
+    /// The key; in memory, that of the row's customer if it is known.
+    pub key_id: &'a mut String,
+    /// The bytes.
+    pub payload: &'a mut Vec<u8>,
+}
+
+impl Vault {
+    /// Opens rows that were read; each goes on naming its key. Errors: Erased if a key is gone; internal, if a row was
+    /// sealed in another place.
+    pub async fn unseal<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
+        let (rows, erased) = self.unseal_each(rows).await?;
+        if erased.contains(&true) { Err(Error::Erased { what: R::TABLE }) } else { Ok(rows) }
+    }
+
+    /// Opens the rows whose keys there are, and leaves the others out: what was erased is as if it were not there.
+    pub async fn unseal_known<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
+        let (rows, erased) = self.unseal_each(rows).await?;
+        Ok(rows.into_iter().zip(erased).filter(|(_, erased)| !erased).map(|(row, _)| row).collect())
+    }
+
+    /// Opens rows and keeps those whose keys are gone with nothing in them: for lists, which go on after their last row.
+    pub async fn unseal_blank<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
+        let (mut rows, erased) = self.unseal_each(rows).await?;
+        for (row, _) in rows.iter_mut().zip(erased).filter(|(_, erased)| *erased) {
+            for envelope in row.envelopes() {
+                (*envelope.format, *envelope.payload) = (PLAIN, Vec::new());
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Seals rows that are to be written, each under the key that it names; a key is made if it is missing. An empty
+    /// payload says nothing and stays as it is. Errors: internal, for a row that names no key.
+    pub async fn seal<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<Vec<R>> {
+        let rings = self.rings(&rows, true).await?;
+        let mut nonces = vec![0; rows.len() * 2 * NONCE];
+        OsRng.fill_bytes(&mut nonces);
+        let mut nonces = nonces.chunks_exact(NONCE);
+        for row in &mut rows {
+            let (key_id, bound) = (row.key().to_owned(), bound(row));
+            let tenant = row.whose().0;
+            let key = rings.get(tenant).and_then(|ring| ring.get(&key_id)).cloned();
+            for envelope in row.envelopes().filter(|envelope| !envelope.payload.is_empty()) {
+                let key = key.as_ref().ok_or_else(|| Error::Internal(format!("a row of {} has no key", R::TABLE)))?;
+                let nonce = nonces.next().ok_or_else(|| Error::Internal("too many envelopes".into()))?;
+                *envelope.payload = seal(key, nonce, &bound, envelope.payload)?;
+                (*envelope.format, *envelope.key_id) = (SEALED, key_id.clone());
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Opens rows, and tells of each whether its key is gone.
+    async fn unseal_each<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<(Vec<R>, Vec<bool>)> {
+        let rings = self.rings(&rows, false).await?;
+        let opened = rows.iter_mut().map(|row| unseal(&rings, row)).collect::<Result<Vec<_>>>()?;
+        Ok((rows, opened.into_iter().map(|opened| !opened).collect()))
+    }
+
+    /// The keys that rows name, by tenant.
+    async fn rings<R: Enveloped>(&self, rows: &[R], make: bool) -> Result<BTreeMap<String, Ring>> {
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| !row.key().is_empty()) {
+            wanted.entry(row.whose().0).or_default().insert(row.key());
+        }
+        let mut rings = BTreeMap::new();
+        for (tenant, ids) in wanted {
+            let ring = if make { self.make(tenant, &ids).await? } else { self.keys(tenant, &ids).await? };
+            rings.insert(tenant.to_owned(), ring);
+        }
+        Ok(rings)
+    }
+}
+
+/// Opens a row's envelopes; false if its key is gone.
+fn unseal<R: Enveloped>(rings: &BTreeMap<String, Ring>, row: &mut R) -> Result<bool> {
+    let bound = bound(row);
+    let ring = rings.get(row.whose().0);
+    for envelope in row.envelopes() {
+        match *envelope.format {
+            PLAIN => continue,
+            SEALED => {}
+            format => return Err(Error::Internal(format!("{}: unknown envelope format {format}", R::TABLE))),
+        }
+        let Some(key) = ring.and_then(|ring| ring.get(envelope.key_id.as_str())) else { return Ok(false) };
+        let broken = || Error::Internal(format!("a row of {} was sealed in another place", R::TABLE));
+        let (nonce, sealed) = envelope.payload.split_at_checked(NONCE).ok_or_else(broken)?;
+        let payload = Payload { msg: sealed, aad: &bound };
+        *envelope.payload = key.cipher().decrypt(nonce.into(), payload).map_err(|_| broken())?;
+        *envelope.format = PLAIN;
+    }
+    Ok(true)
+}
+
+fn seal(key: &DataKey, nonce: &[u8], bound: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+    let payload = Payload { msg: plain, aad: bound };
+    let sealed = key.cipher().encrypt(nonce.into(), payload).map_err(|_| Error::Internal("cannot seal".into()))?;
+    Ok([nonce, &sealed].concat())
+}
+
+/// What sealed bytes are bound to.
+fn bound<R: Enveloped>(row: &R) -> Vec<u8> {
+    let (tenant, customer_id) = row.whose();
+    [R::TABLE.as_bytes(), b"\0", tenant.as_bytes(), b"\0", customer_id.as_bytes()].concat()
+}

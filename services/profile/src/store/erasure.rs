@@ -1,0 +1,283 @@
+//! Erasing a person. In one transaction the rows go, a tombstone that names nobody takes their place, and the feed is
+//! told; then snapshots are rewritten and the keys destroyed, so that copies of the rows elsewhere, in backups above all,
+//! open no more. What was cut short between the two is finished later.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
+
+use huan_chassis::{Error, Result, clock, feed, page::Page, store::Tx, vault::PLAIN};
+use huan_proto::profile::v1::ErasureState as State;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Alias, Expr, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    CHUNK, Store,
+    entity::{customer, erasure, relation, tombstone},
+    hold, merge,
+    tenant::View,
+    token_text,
+};
+use crate::{bucket::Bucket, convert};
+
+/// Where personal rows lie: each table with the columns that name a customer. A test holds it against the schema.
+/// The other ends of relations are found otherwise.
+pub const PERSONAL: &[(&str, &[&str])] = &[
+    ("identity", &["customer_id"]),
+    ("holding", &["customer_id"]),
+    ("consent", &["customer_id"]),
+    ("event", &["customer_id"]),
+    ("event_day", &["customer_id"]),
+    ("vector", &["customer_id"]),
+    ("tag", &["customer_id"]),
+    ("tag_history", &["customer_id"]),
+    ("kyc_answer", &["customer_id"]),
+    ("relation", &["customer_id"]),
+    ("dead_letter", &["customer_id"]),
+    ("lookup", &["customer_id"]),
+    ("merge_edge", &["absorbed", "survivor"]),
+    ("merge_proposal", &["absorbed", "survivor"]),
+    ("feed", &["customer_id"]),
+    ("customer", &["customer_id"]),
+];
+
+/// How often the customers of a person are read again because they were merged meanwhile.
+const ATTEMPTS: usize = 10;
+/// How often an erasure that was cut short is looked for.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// What is asked of ErasePerson.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The request.
+    pub request_id: String,
+    /// One of the person's customers.
+    pub customer_id: String,
+    /// Why.
+    pub reason: String,
+    /// Who asks.
+    pub by: String,
+}
+
+impl Store {
+    /// Erases a person, or notes that it is to be done once the last legal hold is lifted. Errors: NotFound.
+    pub async fn erase_person(&self, view: &View, bucket: &Bucket, asked: Asked) -> Result<erasure::Model> {
+        let tx = self.db.begin().await?;
+        if let Some(known) = known(&tx, view, &asked).await? {
+            drop(tx);
+            return Ok(self.finish_or_later(bucket, known).await);
+        }
+        let members = members(&tx, &view.tenant, &asked.customer_id).await?;
+        let named = members.iter().find(|member| member.customer_id == asked.customer_id);
+        let named = named.ok_or(Error::NotFound { what: "customer", field: "customer_id" })?;
+        if let Some(waiting) = waiting(&tx, view, &members).await? {
+            return Ok(waiting);
+        }
+        let row = erasure::Model {
+            tenant: view.tenant.clone(),
+            erasure_id: Uuid::now_v7().simple().to_string(),
+            request_id: asked.request_id,
+            customer_key: named.customer_key.clone(),
+            state: State::Waiting as i16,
+            reason: asked.reason,
+            requested_by: asked.by,
+            request_time: clock::micros(clock::system_now()),
+            erase_time: None,
+        };
+        erasure::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await?;
+        let row = if members.iter().any(hold::is_held) { row } else { erase(&tx, view, row, &members).await? };
+        tx.commit().await?;
+        Ok(self.finish_or_later(bucket, row).await)
+    }
+
+    /// Reads an erasure. Errors: NotFound.
+    pub async fn get_erasure(&self, tenant: &str, erasure_id: &str) -> Result<erasure::Model> {
+        let row = erasure::Entity::find_by_id((tenant.to_owned(), erasure_id.to_owned())).one(self.db.read()).await?;
+        row.ok_or(Error::NotFound { what: "erasure", field: "erasure_id" })
+    }
+
+    /// Lists erasures, newest first. Errors: InvalidPageToken.
+    pub async fn list_erasures(&self, tenant: &str, page: &Page) -> Result<Vec<erasure::Model>> {
+        let mut query = erasure::Entity::find().filter(erasure::Column::Tenant.eq(tenant));
+        if let Some(key) = &page.after {
+            query = query.filter(erasure::Column::ErasureId.lt(token_text(key, 0)?));
+        }
+        let query = query.order_by_desc(erasure::Column::ErasureId).limit(page.limit + 1);
+        Ok(query.all(self.db.read()).await?)
+    }
+
+    /// Finishes erasures that were cut short, now and every so often, until the store is closed.
+    pub async fn finish_for_ever(self, bucket: Bucket) {
+        let closed = self.db.closed();
+        tokio::pin!(closed);
+        loop {
+            if let Err(error) = self.finish_erasures(&bucket).await {
+                tracing::warn!(%error, "an erasure is not finished, trying again");
+            }
+            tokio::select! {
+                () = &mut closed => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    /// Finishes erasures that were cut short.
+    pub async fn finish_erasures(&self, bucket: &Bucket) -> Result<()> {
+        let erasing = erasure::Entity::find().filter(erasure::Column::State.eq(State::Erasing as i16));
+        for row in erasing.all(self.db.read()).await? {
+            self.finish_erasure(bucket, row).await?;
+        }
+        Ok(())
+    }
+
+    /// Finishes an erasure; one that cannot be finished now is answered as it stands, and finished later.
+    pub(super) async fn finish_or_later(&self, bucket: &Bucket, row: erasure::Model) -> erasure::Model {
+        self.finish_erasure(bucket, row.clone()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, erasure_id = row.erasure_id, "an erasure is not finished, trying again");
+            row
+        })
+    }
+
+    /// Takes those out of the snapshots whose rows are gone, then destroys their keys.
+    async fn finish_erasure(&self, bucket: &Bucket, row: erasure::Model) -> Result<erasure::Model> {
+        if row.state != State::Erasing as i16 {
+            return Ok(row);
+        }
+        let of_tenant = tombstone::Entity::find().filter(tombstone::Column::Tenant.eq(&row.tenant));
+        let erased = of_tenant.filter(tombstone::Column::ErasureId.eq(&row.erasure_id)).all(self.db.read()).await?;
+        // One whose key is gone is done with.
+        for tombstone in self.db.vault()?.unseal_known(erased).await? {
+            let customer_id = String::from_utf8_lossy(&tombstone.payload);
+            self.forget_in_snapshots(bucket, &row.tenant, &customer_id, &tombstone.customer_key).await?;
+            self.db.vault()?.destroy(&row.tenant, &tombstone.customer_key).await?;
+        }
+        let tx = self.db.begin().await?;
+        let mut done = row.into_active_model();
+        done.state = Set(State::Done as i16);
+        let row = erasure::Entity::update(done).exec(&*tx).await?;
+        tx.commit().await?;
+        tracing::info!(customer_key = row.customer_key, "person erased");
+        Ok(row)
+    }
+}
+
+/// The token of the page after a full one.
+pub fn next_page(filter: &[&str], rows: &mut Vec<erasure::Model>, limit: u64) -> String {
+    super::next_page(filter, rows, limit, |row| vec![row.erasure_id.clone()])
+}
+
+/// Takes a person's rows away, leaves tombstones and tells the feed. The members are locked.
+pub(super) async fn erase(
+    tx: &Tx,
+    view: &View,
+    row: erasure::Model,
+    members: &[customer::Model],
+) -> Result<erasure::Model> {
+    let now = clock::micros(clock::system_now());
+    let ids: Vec<&str> = members.iter().map(|member| member.customer_id.as_str()).collect();
+    erase_other_ends(tx, &view.tenant, &ids).await?;
+    for (table, columns) in PERSONAL {
+        for column in *columns {
+            let column = Expr::col(Alias::new(*column)).is_in(ids.iter().copied());
+            let of_tenant = Expr::col(Alias::new("tenant")).eq(view.tenant.as_str());
+            let delete =
+                Query::delete().from_table(Alias::new(*table)).and_where(of_tenant).and_where(column).to_owned();
+            tx.execute(&delete).await?;
+        }
+    }
+    let tombstones: Vec<tombstone::Model> = members.iter().map(|member| tombstone(view, member, &row, now)).collect();
+    feed::publish(tx, tombstones.iter().map(convert::feed::erasure_row).collect()).await?;
+    let rows = tx.vault()?.seal(tombstones).await?.into_iter().map(IntoActiveModel::into_active_model);
+    tombstone::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    let mut erasing = row.into_active_model();
+    (erasing.state, erasing.erase_time) = (Set(State::Erasing as i16), Set(Some(now)));
+    tx.scrub();
+    Ok(erasure::Entity::update(erasing).exec(&**tx).await?)
+}
+
+/// Takes the rows of relations away that lie at their other ends, which this end's rows name.
+async fn erase_other_ends(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<()> {
+    let of_tenant = || relation::Column::Tenant.eq(tenant);
+    let own = relation::Entity::find().filter(of_tenant());
+    let own = own.filter(relation::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+    let others: Vec<String> = own.column(relation::Column::OtherId).distinct().into_tuple().all(&**tx).await?;
+    for others in others.chunks(CHUNK) {
+        let delete = relation::Entity::delete_many().filter(of_tenant());
+        let delete = delete.filter(relation::Column::CustomerId.is_in(others));
+        delete.filter(relation::Column::OtherId.is_in(ids.iter().copied())).exec(&**tx).await?;
+    }
+    Ok(())
+}
+
+/// Those of the customers who were erased.
+pub async fn erased(tx: &Tx, view: &View, ids: &[String]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for ids in ids.chunks(CHUNK) {
+        let hashes: Vec<(String, &String)> = ids.iter().map(|id| (hash(view, id), id)).collect();
+        let query = tombstone::Entity::find().filter(tombstone::Column::Tenant.eq(&view.tenant));
+        let query = query.filter(tombstone::Column::CustomerHash.is_in(hashes.iter().map(|(hash, _)| hash.as_str())));
+        let query = query.select_only().column(tombstone::Column::CustomerHash);
+        let gone: BTreeSet<String> = query.into_tuple::<String>().all(&**tx).await?.into_iter().collect();
+        found.extend(hashes.into_iter().filter(|(hash, _)| gone.contains(hash)).map(|(_, id)| id.clone()));
+    }
+    Ok(found)
+}
+
+/// Locks the customers of a person, whose envelopes stay sealed: an erasure must do without a key that is gone. None if
+/// there is no such customer. Errors: Overloaded if they are being merged meanwhile.
+pub(super) async fn members(tx: &Tx, tenant: &str, customer_id: &str) -> Result<Vec<customer::Model>> {
+    for _ in 0..ATTEMPTS {
+        let ids = merge::members(&**tx, tenant, &[customer_id]).await?;
+        let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+        let query = query.filter(customer::Column::CustomerId.is_in(&ids)).order_by_asc(customer::Column::CustomerId);
+        let rows = query.lock_exclusive().all(&**tx).await?;
+        // Nobody joins or leaves a profile whose customers are locked.
+        if merge::members(&**tx, tenant, &[customer_id]).await? == ids {
+            return Ok(rows);
+        }
+    }
+    Err(Error::Overloaded)
+}
+
+/// An erasure of these customers that waits for a hold to be lifted.
+pub(super) async fn waiting(tx: &Tx, view: &View, members: &[customer::Model]) -> Result<Option<erasure::Model>> {
+    let keys = members.iter().map(|member| member.customer_key.as_str());
+    let query = erasure::Entity::find().filter(erasure::Column::Tenant.eq(&view.tenant));
+    let query = query.filter(erasure::Column::CustomerKey.is_in(keys));
+    Ok(query.filter(erasure::Column::State.eq(State::Waiting as i16)).one(&**tx).await?)
+}
+
+/// The erasure that this very request asked for, or that erased the customer before.
+async fn known(tx: &Tx, view: &View, asked: &Asked) -> Result<Option<erasure::Model>> {
+    let of_tenant = || erasure::Entity::find().filter(erasure::Column::Tenant.eq(&view.tenant));
+    let again = of_tenant().filter(erasure::Column::RequestId.eq(&asked.request_id)).one(&**tx).await?;
+    if again.is_some() {
+        return Ok(again);
+    }
+    let key = (view.tenant.clone(), hash(view, &asked.customer_id));
+    let Some(tombstone) = tombstone::Entity::find_by_id(key).one(&**tx).await? else { return Ok(None) };
+    Ok(of_tenant().filter(erasure::Column::ErasureId.eq(tombstone.erasure_id)).one(&**tx).await?)
+}
+
+fn tombstone(view: &View, member: &customer::Model, row: &erasure::Model, now: i64) -> tombstone::Model {
+    tombstone::Model {
+        tenant: view.tenant.clone(),
+        customer_hash: hash(view, &member.customer_id),
+        customer_key: member.customer_key.clone(),
+        partition: feed::partition(&member.customer_id).cast_signed(),
+        erasure_id: row.erasure_id.clone(),
+        erase_time: now,
+        format: PLAIN,
+        key_id: String::new(),
+        payload: member.customer_id.clone().into_bytes(),
+    }
+}
+
+fn hash(view: &View, customer_id: &str) -> String {
+    view.hash("customer", customer_id)
+}
