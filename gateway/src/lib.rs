@@ -18,6 +18,7 @@ pub mod upstream;
 
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use huan_chassis::{Error, Result, token::Keys};
 use tokio::net::TcpListener;
 use tonic_health::{ServingStatus, server::health_reporter};
@@ -30,23 +31,36 @@ pub const NAME: &str = "gateway";
 
 /// Serves on a listener until `shutdown`, then says NOT_SERVING and lets calls finish for at most ten seconds.
 /// Errors: Invalid if the url of a service cannot be read.
-pub async fn serve(
+pub fn serve(
     config: Config,
     keys: Arc<Keys>,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<()> {
-    let (health, health_service) = health_reporter();
-    let open = tonic::service::Routes::new(health_service).add_service(reflection()?).prepare();
-    let door = Arc::new(Door::new(&config, keys, open)?);
-    health.set_service_status("", ServingStatus::Serving).await;
-    let ending = async {
-        shutdown.await;
-        door.close();
-        health.set_service_status("", ServingStatus::NotServing).await;
-    };
-    listen::serve(door.clone(), listener, ending).await;
-    Ok(())
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Result<()>> {
+    run(config, keys, listener, shutdown.boxed())
+}
+
+/// Knows no type of a caller's, so that the whole service is compiled in this crate, and not anew in each binary and test
+/// that starts it.
+fn run(
+    config: Config,
+    keys: Arc<Keys>,
+    listener: TcpListener,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let (health, health_service) = health_reporter();
+        let open = tonic::service::Routes::new(health_service).add_service(reflection()?).prepare();
+        let door = Arc::new(Door::new(&config, keys, open)?);
+        health.set_service_status("", ServingStatus::Serving).await;
+        let ending = async {
+            shutdown.await;
+            door.close();
+            health.set_service_status("", ServingStatus::NotServing).await;
+        };
+        listen::serve(door.clone(), listener, ending).await;
+        Ok(())
+    })
 }
 
 fn reflection()

@@ -13,7 +13,7 @@ mod trace;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server, transport::server::TcpIncoming};
@@ -57,52 +57,63 @@ pub trait Owners: Send + Sync {
 
 /// Serves until `shutdown`, then says NOT_SERVING, ends streams, lets calls finish for at most ten seconds, and
 /// returns. Errors: Internal if the server cannot run.
-pub async fn serve(parts: Parts, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-    // Reads the contracts now, so that no caller waits for it.
-    policy::permissions();
-    let going = CancellationToken::new();
-    let (health, health_service) = tonic_health::server::health_reporter();
-    let routes = parts.routes.add_service(health_service).add_service(reflection()?).prepare();
-    let layers = ServiceBuilder::new()
-        // Outermost: a stream ends when the service goes, whatever else it waits for.
-        .layer(step::Layer(drain::Drain { going: going.clone() }))
-        // Before anything that may refuse, so that refusals are traced too.
-        .layer(step::Layer(trace::Trace { service: parts.service }))
-        // Bounds all below, lookups of owners included.
-        .layer(step::Layer(deadline::Deadline))
-        // Nobody gets further without saying who they are; health and reflection are open.
-        .layer(step::Layer(authenticate::Authenticate { keys: parts.keys }))
-        // Cheaper than scope, which may read the store.
-        .layer(step::Layer(permit::Permit))
-        // Whose data, from the request's own fields.
-        .layer(step::Layer(scope::Scope { owners: parts.owners }))
-        // Innermost: sees the answer first, so that nothing above ever holds what the caller may not see.
-        .layer(step::Layer(mask::Mask))
-        .into_inner();
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .max_concurrent_streams(Some(MAX_STREAMS))
-        .layer(layers)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            going.clone().cancelled_owned(),
-        );
-    say(&health, parts.names, ServingStatus::Serving).await;
-    tokio::pin!(server);
-    tokio::select! {
-        ended = &mut server => return ended.map_err(failed),
-        () = shutdown => {}
-    }
-    say(&health, parts.names, ServingStatus::NotServing).await;
-    going.cancel();
-    match tokio::time::timeout(DRAIN, server).await {
-        Ok(ended) => ended.map_err(failed),
-        Err(_) => {
-            tracing::warn!(service = parts.service, "calls were cut off after the drain's time");
-            Ok(())
+pub fn serve(
+    parts: Parts,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Result<()>> {
+    run(parts, listener, shutdown.boxed())
+}
+
+/// Knows no type of a caller's, so that the server is compiled in this crate, once.
+fn run(parts: Parts, listener: TcpListener, shutdown: BoxFuture<'static, ()>) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        // Reads the contracts now, so that no caller waits for it.
+        policy::permissions();
+        let going = CancellationToken::new();
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let routes = parts.routes.add_service(health_service).add_service(reflection()?).prepare();
+        let layers = ServiceBuilder::new()
+            // Outermost: a stream ends when the service goes, whatever else it waits for.
+            .layer(step::Layer(drain::Drain { going: going.clone() }))
+            // Before anything that may refuse, so that refusals are traced too.
+            .layer(step::Layer(trace::Trace { service: parts.service }))
+            // Bounds all below, lookups of owners included.
+            .layer(step::Layer(deadline::Deadline))
+            // Nobody gets further without saying who they are; health and reflection are open.
+            .layer(step::Layer(authenticate::Authenticate { keys: parts.keys }))
+            // Cheaper than scope, which may read the store.
+            .layer(step::Layer(permit::Permit))
+            // Whose data, from the request's own fields.
+            .layer(step::Layer(scope::Scope { owners: parts.owners }))
+            // Innermost: sees the answer first, so that nothing above ever holds what the caller may not see.
+            .layer(step::Layer(mask::Mask))
+            .into_inner();
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .max_concurrent_streams(Some(MAX_STREAMS))
+            .layer(layers)
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                going.clone().cancelled_owned(),
+            );
+        say(&health, parts.names, ServingStatus::Serving).await;
+        tokio::pin!(server);
+        tokio::select! {
+            ended = &mut server => return ended.map_err(failed),
+            () = shutdown => {}
         }
-    }
+        say(&health, parts.names, ServingStatus::NotServing).await;
+        going.cancel();
+        match tokio::time::timeout(DRAIN, server).await {
+            Ok(ended) => ended.map_err(failed),
+            Err(_) => {
+                tracing::warn!(service = parts.service, "calls were cut off after the drain's time");
+                Ok(())
+            }
+        }
+    })
 }
 
 /// Listens for SIGTERM and SIGINT from the moment it is called; what it answers ends when one has come. Called within a

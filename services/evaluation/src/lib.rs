@@ -16,6 +16,7 @@ pub mod student;
 
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use huan_chassis::{
     Result, client,
     directory::Directory,
@@ -40,24 +41,37 @@ use crate::{
 pub const NAME: &str = "evaluation";
 
 /// Serves on a listener until `shutdown`, then ends the feeds and drains.
-pub async fn serve(
+pub fn serve(
     config: Config,
     keys: Arc<Keys>,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<()> {
-    let store = Store::open::<Migrator>(&config.database).await?;
-    let statuses = follow(&config, &store, &keys).await?;
-    let routes =
-        Routes::new(ReviewServiceServer::new(Rpc { store: store.clone() })).add_service(feed::server(statuses));
-    let owners = Arc::new(Directory::new(store.clone()));
-    let parts =
-        Parts { service: NAME, routes, keys, owners, names: &[SERVICE_NAME, feed_service_server::SERVICE_NAME] };
-    let ending = async move {
-        shutdown.await;
-        store.close();
-    };
-    server::serve(parts, listener, ending).await
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Result<()>> {
+    run(config, keys, listener, shutdown.boxed())
+}
+
+/// Knows no type of a caller's, so that the whole service is compiled in this crate, and not anew in each binary and test
+/// that starts it.
+fn run(
+    config: Config,
+    keys: Arc<Keys>,
+    listener: TcpListener,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let store = Store::open::<Migrator>(&config.database).await?;
+        let statuses = follow(&config, &store, &keys).await?;
+        let routes =
+            Routes::new(ReviewServiceServer::new(Rpc { store: store.clone() })).add_service(feed::server(statuses));
+        let owners = Arc::new(Directory::new(store.clone()));
+        let parts =
+            Parts { service: NAME, routes, keys, owners, names: &[SERVICE_NAME, feed_service_server::SERVICE_NAME] };
+        let ending = async move {
+            shutdown.await;
+            store.close();
+        };
+        server::serve(parts, listener, ending).await
+    })
 }
 
 /// Starts following both feeds, until the store is closed.

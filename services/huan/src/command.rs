@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{bench, bulk, demo, import, snapshot, token, up};
 
-/// Runs the command that the process was called with.
+/// Runs the command that the process was called with. The runtime is made here, so that the commands are compiled in this
+/// crate, once.
+#[tokio::main]
 pub async fn main() -> ExitCode {
     let outcome = match Command::parse().action {
         Action::Up(options) => up::run(options).await,

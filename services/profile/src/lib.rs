@@ -24,8 +24,9 @@ pub mod store;
 pub mod vector;
 pub mod window;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use futures::future::{BoxFuture, FutureExt as _};
 use huan_chassis::{
     Result, feed,
     server::{self, Parts},
@@ -47,33 +48,48 @@ use crate::{
 pub const NAME: &str = "profile";
 
 /// Serves until `shutdown`, then drains. Errors: a store, or its keys, that cannot be opened.
-pub async fn serve(
+pub fn serve(
     config: Config,
     keys: Arc<Keys>,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<()> {
-    let vault = Vault::open(&config.keys).await?;
-    vault.spawn_rotation();
-    let database = Database::open::<Migrator>(&config.database).await?.with_vault(vault);
-    let store = Store::new(database.clone());
-    tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
-    tokio::spawn(store.clone().retain_dead_letters(config.dead_letter));
-    tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
-    tokio::spawn(store.clone().build_for_ever(Duration::from_millis(config.roll.every_millis)));
-    let bucket = Bucket::new(config.snapshot.clone());
-    tokio::spawn(store.clone().finish_for_ever(bucket.clone()));
-    tokio::spawn(store.clone().export_for_ever(bucket.clone(), Duration::from_millis(config.snapshot.every_millis)));
-    let parts = Parts {
-        service: NAME,
-        routes: Rpc::new(store.clone(), config.feed, config.consent, bucket).routes(),
-        keys,
-        owners: Arc::new(CustomerOwners(store)),
-        names: rpc::NAMES,
-    };
-    let shutdown = async move {
-        shutdown.await;
-        database.close();
-    };
-    server::serve(parts, listener, shutdown).await
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Result<()>> {
+    run(config, keys, listener, shutdown.boxed())
+}
+
+/// Knows no type of a caller's, so that the whole service is compiled in this crate, and not anew in each binary and test
+/// that starts it.
+fn run(
+    config: Config,
+    keys: Arc<Keys>,
+    listener: TcpListener,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let vault = Vault::open(&config.keys).await?;
+        vault.spawn_rotation();
+        let database = Database::open::<Migrator>(&config.database).await?.with_vault(vault);
+        let store = Store::new(database.clone());
+        tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
+        tokio::spawn(store.clone().retain_dead_letters(config.dead_letter));
+        tokio::spawn(store.clone().roll_for_ever(Duration::from_millis(config.roll.every_millis)));
+        tokio::spawn(store.clone().build_for_ever(Duration::from_millis(config.roll.every_millis)));
+        let bucket = Bucket::new(config.snapshot.clone());
+        tokio::spawn(store.clone().finish_for_ever(bucket.clone()));
+        tokio::spawn(
+            store.clone().export_for_ever(bucket.clone(), Duration::from_millis(config.snapshot.every_millis)),
+        );
+        let parts = Parts {
+            service: NAME,
+            routes: Rpc::new(store.clone(), config.feed, config.consent, bucket).routes(),
+            keys,
+            owners: Arc::new(CustomerOwners(store)),
+            names: rpc::NAMES,
+        };
+        let shutdown = async move {
+            shutdown.await;
+            database.close();
+        };
+        server::serve(parts, listener, shutdown).await
+    })
 }

@@ -17,9 +17,10 @@ pub mod script;
 pub mod segment;
 pub mod store;
 
-use std::{fs, future::Future, io, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{fs, io, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use futures::future::{BoxFuture, FutureExt as _};
 use huan_chassis::{
     Error, Result, client, clock, feed,
     server::{self, Parts},
@@ -49,37 +50,50 @@ const KEY_BYTES: usize = 32;
 
 /// Serves until `shutdown`, then drains. Errors: a store, or its keys, that cannot be opened; a
 /// holdout key that cannot be read.
-pub async fn serve(
+pub fn serve(
     config: Config,
     keys: Arc<Keys>,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<()> {
-    let key = holdout_key(&config.holdout.key_file)?;
-    let vault = Vault::open(&config.keys).await?;
-    vault.spawn_rotation();
-    let database = Database::open::<Migrator>(&config.database).await?.with_vault(vault);
-    let reservation = TimeDelta::minutes(config.decision.reservation_minutes);
-    let store = Store::new(database.clone(), key, config.decision.max_batch, reservation);
-    let profile = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;
-    let segment = client::connect_lazy(&config.segment, keys.clone(), NAME).await?;
-    let status = feed::Status::new("profile");
-    tokio::spawn(profile::consume(database.clone(), profile, status.clone()));
-    tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
-    tokio::spawn(sweep(store.clone()));
-    let rpc = Rpc {
-        store: store.clone(),
-        segment: Segment::new(segment, config.decision.wait_millis),
-        profile: status,
-        wait: Duration::from_millis(config.decision.wait_millis),
-        feed: config.feed,
-    };
-    let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(store), names: rpc::NAMES };
-    let shutdown = async move {
-        shutdown.await;
-        database.close();
-    };
-    server::serve(parts, listener, shutdown).await
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Result<()>> {
+    run(config, keys, listener, shutdown.boxed())
+}
+
+/// Knows no type of a caller's, so that the whole service is compiled in this crate, and not anew in each binary and test
+/// that starts it.
+fn run(
+    config: Config,
+    keys: Arc<Keys>,
+    listener: TcpListener,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let key = holdout_key(&config.holdout.key_file)?;
+        let vault = Vault::open(&config.keys).await?;
+        vault.spawn_rotation();
+        let database = Database::open::<Migrator>(&config.database).await?.with_vault(vault);
+        let reservation = TimeDelta::minutes(config.decision.reservation_minutes);
+        let store = Store::new(database.clone(), key, config.decision.max_batch, reservation);
+        let profile = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;
+        let segment = client::connect_lazy(&config.segment, keys.clone(), NAME).await?;
+        let status = feed::Status::new("profile");
+        tokio::spawn(profile::consume(database.clone(), profile, status.clone()));
+        tokio::spawn(feed::retain(database.clone(), config.feed.clone()));
+        tokio::spawn(sweep(store.clone()));
+        let rpc = Rpc {
+            store: store.clone(),
+            segment: Segment::new(segment, config.decision.wait_millis),
+            profile: status,
+            wait: Duration::from_millis(config.decision.wait_millis),
+            feed: config.feed,
+        };
+        let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(store), names: rpc::NAMES };
+        let shutdown = async move {
+            shutdown.await;
+            database.close();
+        };
+        server::serve(parts, listener, shutdown).await
+    })
 }
 
 // Gives back reservations that ran out, until the store is closed.
