@@ -290,9 +290,7 @@ async fn known(tx: &Tx, tenant: &str, mut keys: Vec<(&str, &str)>) -> Result<Has
     keys.dedup();
     let mut found = HashSet::new();
     for keys in chunks(keys, MAX_BINDS / 2) {
-        let mut select = joined(tenant, keys);
-        select.columns([(event::Entity, event::Column::Source), (event::Entity, event::Column::SourceId)]);
-        for row in tx.query_all(&select).await? {
+        for row in tx.query_all(&met(tenant, keys, None)).await? {
             found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
         }
     }
@@ -308,24 +306,29 @@ async fn strangers(tx: &Tx, tenant: &str, rows: Vec<&event::Model>) -> Result<bo
     for rows in chunks(rows, MAX_BINDS / 3) {
         let keys: Vec<(&str, &str, &str)> =
             rows.iter().map(|row| (&*row.source, &*row.source_id, &*row.customer_id)).collect();
-        let mut select = joined(tenant, keys);
         let other = Expr::col((event::Entity, event::Column::CustomerId)).ne(wanted("column3"));
-        select.and_where(other).expr(Expr::val(1)).limit(1);
-        if tx.query_one(&select).await?.is_some() {
+        if tx.query_one(met(tenant, keys, Some(other)).limit(1)).await?.is_some() {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// Joins keys, as a list of values that begin with source and source id, to the events.
-fn joined<V: IntoValueTuple>(tenant: &str, keys: Vec<V>) -> SelectStatement {
-    let of_tenant = Expr::col((event::Entity, event::Column::Tenant)).eq(tenant);
-    let of_source = Expr::col((event::Entity, event::Column::Source)).eq(wanted("column1"));
-    let of_id = Expr::col((event::Entity, event::Column::SourceId)).eq(wanted("column2"));
+/// Those of the keys, a list of values that begin with source and source id, of which there is an event that meets a
+/// condition, too. Each is looked up by itself: asked for a join, SQLite reads all events of the tenant.
+fn met<V: IntoValueTuple>(tenant: &str, keys: Vec<V>, condition: Option<Expr>) -> SelectStatement {
+    let column = |column: event::Column| Expr::col((event::Entity, column));
+    let mut one = Query::select();
+    one.expr(Expr::val(1))
+        .from(event::Entity)
+        .and_where(column(event::Column::Tenant).eq(tenant))
+        .and_where(column(event::Column::Source).eq(wanted("column1")))
+        .and_where(column(event::Column::SourceId).eq(wanted("column2")))
+        .and_where_option(condition)
+        .limit(1);
     let mut select = Query::select();
-    let on = of_tenant.and(of_source).and(of_id);
-    select.from_values(keys, Alias::new(WANTED)).join(JoinType::InnerJoin, event::Entity, on);
+    let columns = [wanted("column1"), wanted("column2")];
+    select.exprs(columns).from_values(keys, Alias::new(WANTED)).and_where(Expr::from(one).is_not_null());
     select
 }
 

@@ -101,8 +101,9 @@ async fn sqlite(db: &impl ConnectionTrait, sql: &str) -> Option<String> {
         let scan = words.next() == Some("SCAN") && words.next().is_some_and(grows);
         // A page in the order of the key: it stops at its limit.
         let page = step.contains(" USING INDEX ") && sql.contains(" LIMIT ") && !sorted;
-        // All of a tenant, and all of it read before the first row is answered.
-        let whole = step.ends_with("(tenant=?)") && sorted;
+        // All of a tenant, whether it is sorted before the first row is answered or looked through for others.
+        let table = step.strip_prefix("SEARCH ").unwrap_or("tenant");
+        let whole = step.ends_with("(tenant=?)") && grows(table) && (sorted || !sql.contains(" LIMIT "));
         (scan && !page) || whole
     };
     plan.iter().any(scans).then(|| plan.join("\n"))
