@@ -12,7 +12,7 @@ use std::{
 
 use huan_proto::profile::v1::{self as pb, feature::Source};
 
-pub use self::plan::Plan;
+pub use self::plan::{Plan, PlanGroup};
 use crate::filter::Filter;
 
 /// The windows, in business days, that an aggregate may have; 0 = ever.

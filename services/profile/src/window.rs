@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-use crate::feature::Plan;
+use crate::feature::{Plan, PlanGroup};
 
 /// The most different values that a day or an accumulator keeps: the least hashes, so that the order does not matter.
 pub const MAX_VALUES: usize = 4096;
@@ -175,32 +175,43 @@ impl State {
     /// The state of a customer without events.
     pub fn empty(plan: &Plan, today: i32) -> Self {
         let groups = vec![Accumulator::default(); plan.groups.len()];
-        Self { today, fingerprint: plan.fingerprint, groups }
+        Self { today, fingerprint: plan.fingerprint(), groups }
     }
 
     /// Whether the accumulators stand for today and this plan as they are.
     pub fn is_current(&self, plan: &Plan, today: i32) -> bool {
-        self.today == today && self.fingerprint == plan.fingerprint
+        self.today == today && self.fingerprint == plan.fingerprint()
     }
 
     /// The first day whose row [`State::roll`] needs; none = all rows ever.
     pub fn rows_from(&self, plan: &Plan, today: i32) -> Option<i32> {
-        let forward = self.fingerprint == plan.fingerprint && today >= self.today;
-        let longest = plan.groups.iter().map(|group| group.window_days as i32).max().unwrap_or(0);
-        forward.then(|| (self.today + 1).min(today - longest + 1))
+        let kept = self.kept(plan, today)?;
+        let longest = |groups: &[PlanGroup]| groups.iter().map(|group| group.window_days as i32).max().unwrap_or(0);
+        Some(match today == self.today {
+            true => today - longest(&plan.groups[kept..]) + 1,
+            false => (self.today + 1).min(today - longest(&plan.groups) + 1),
+        })
+    }
+
+    /// How many of the plan's groups the state goes on with; none = nothing of it holds. A plan to which groups were
+    /// added goes on with all that there were, unless an added one needs every row anyway.
+    fn kept(&self, plan: &Plan, today: i32) -> Option<usize> {
+        let kept = self.groups.len();
+        let is_prefix = plan.fingerprints.get(kept) == Some(&self.fingerprint);
+        let added = || plan.groups[kept..].iter().all(|group| group.window_days > 0);
+        (is_prefix && today >= self.today && added()).then_some(kept)
     }
 
     /// Moves the state to another day. `rows` are the customer's packed rows from [`State::rows_from`] on, one a day.
     pub fn roll(&mut self, plan: &Plan, today: i32, rows: &[(i32, Day)]) {
-        let keeps_ever = self.rows_from(plan, today).is_some();
-        let seen = if keeps_ever { self.today } else { i32::MIN };
+        let (kept, seen) = (self.kept(plan, today).unwrap_or(0), self.today);
         let mut next = Self::empty(plan, today);
         for (index, group) in plan.groups.iter().enumerate() {
-            let ever = group.window_days == 0 && keeps_ever;
-            if ever {
+            let goes_on = index < kept && (group.window_days == 0 || today == seen);
+            if goes_on {
                 next.groups[index] = std::mem::take(&mut self.groups[index]);
             }
-            for (day, row) in rows.iter().filter(|(day, _)| group.covers(*day, today) && !(ever && *day <= seen)) {
+            for (day, row) in rows.iter().filter(|(day, _)| group.covers(*day, today) && !(goes_on && *day <= seen)) {
                 let metrics = row.metrics.iter().filter(|metric| group.has(metric));
                 next.groups[index].add_day(*day, metrics);
             }

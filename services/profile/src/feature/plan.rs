@@ -18,8 +18,8 @@ use crate::window::{Metric, Occurrence};
 pub struct Plan {
     /// For each group of the catalogue: its window and the numbers of its types.
     pub groups: Vec<PlanGroup>,
-    /// Tells accumulators of these groups from those of others.
-    pub fingerprint: u64,
+    /// Tells accumulators of the first groups from those of others: that of none, of the first, and so on to all.
+    pub fingerprints: Vec<u64>,
     /// So many days after a day with something in it, a vector may change though nothing happens.
     pub shifts: BTreeSet<u32>,
     measures: Vec<(Measure, Option<HashSet<u32>>)>,
@@ -60,12 +60,17 @@ impl Catalogue {
             plan.groups.push(PlanGroup { window_days: group.window_days, types, measure: group.measure });
         }
         plan.measures = self.measures.iter().map(|measure| (measure.clone(), of(&measure.types))).collect();
-        plan.fingerprint = fingerprint(&plan.groups);
+        plan.fingerprints = fingerprints(&plan.groups);
         plan
     }
 }
 
 impl Plan {
+    /// Tells accumulators of these groups from those of others.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprints.last().copied().unwrap_or_default()
+    }
+
     /// The groups that a metric belongs to.
     pub fn groups_of(&self, metric: &Metric) -> impl Iterator<Item = usize> + '_ {
         let (own, all) = match metric.measure {
@@ -149,19 +154,26 @@ fn hash(value: &Value, key: &[u8]) -> Option<u64> {
     Some(digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte)))
 }
 
-fn fingerprint(groups: &[PlanGroup]) -> u64 {
+fn fingerprints(groups: &[PlanGroup]) -> Vec<u64> {
     let text = |group: &PlanGroup| {
         let types: BTreeSet<u32> = group.types.iter().flatten().copied().collect();
         let all = if group.types.is_none() { "*" } else { "" };
         format!("{}:{}:{all}{types:?};", group.window_days, group.measure)
     };
-    fnv(groups.iter().flat_map(|group| text(group).into_bytes()))
+    let mut fingerprints = vec![FNV_BASIS];
+    for group in groups {
+        let before = fingerprints[fingerprints.len() - 1];
+        fingerprints.push(text(group).bytes().fold(before, fnv));
+    }
+    fingerprints
 }
 
 /// The 64-bit FNV-1a hash (Fowler, Noll, Vo): stable across builds, which the standard library's hasher is not.
-fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+fn fnv(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }
+
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use huan_proto::{
 };
 
 use super::*;
-use crate::feature::{Catalogue, check, template};
+use crate::feature::{Catalogue, Entry, check, template};
 
 const TYPES: [&str; 6] = ["salary", "transfer_out", "card_payment", "app_login", "purchase", "unknown_to_all"];
 const ZONES: [&str; 6] =
@@ -60,8 +60,11 @@ fn catalogue() -> Catalogue {
 }
 
 fn plan() -> Plan {
-    let numbers: HashMap<String, u32> = TYPES.iter().zip(1..).map(|(name, n)| ((*name).to_owned(), n)).collect();
-    catalogue().plan(&numbers)
+    catalogue().plan(&numbers())
+}
+
+fn numbers() -> HashMap<String, u32> {
+    TYPES.iter().zip(1..).map(|(name, n)| ((*name).to_owned(), n)).collect()
 }
 
 fn draw_event(plan: &Plan, draw: &mut Draw) -> Occurrence {
@@ -116,6 +119,43 @@ fn adding_and_rolling_in_any_order_equals_computing_from_scratch() {
             assert_eq!(state, from_scratch(&plan, &rows, today), "seed {seed}");
         }
     }
+}
+
+/// The plan while only so many of the features are in the vectors and the others are still built.
+fn grown(features: usize) -> Plan {
+    let own = template::Template::parse("t", MEASURED, &template::base()).unwrap().features;
+    let entries = template::entries(template::numbered(template::base().into_iter().chain(own).collect()));
+    let entry = |(place, entry)| Entry { in_vectors: place < features, ..entry };
+    Catalogue::of(1, entries.into_iter().enumerate().map(entry).collect()).unwrap().plan(&numbers())
+}
+
+#[test]
+fn a_plan_that_grows_goes_on_with_what_there_was_and_equals_computing_from_scratch() {
+    let all = catalogue().features.len();
+    let (mut kept, mut anew) = (0, 0);
+    for seed in 0..10 {
+        let mut draw = Draw(seed);
+        let mut today = LEAP;
+        let (mut rows, mut state) = (Rows::new(), State::empty(&grown(0), today));
+        for features in 1..=all {
+            let plan = grown(features);
+            today += draw.below(3) as i32;
+            match state.rows_from(&plan, today) {
+                Some(from) => kept += i32::from(from > today - 400),
+                None => anew += 1,
+            }
+            roll(&mut state, &plan, &rows, today);
+            assert_eq!(state, from_scratch(&plan, &rows, today), "seed {seed}, {features} features");
+            for _ in 0..5 {
+                let day = today - draw.below(400) as i32;
+                let occurrence = draw_event(&plan, &mut draw);
+                let row = rows.entry(day).or_default();
+                state.add(&plan, day, &occurrence, row);
+                row.add(&occurrence);
+            }
+        }
+    }
+    assert!(kept > 100 && anew > 20, "{kept} {anew}");
 }
 
 /// One event with the moment at which it happened.
