@@ -5,7 +5,6 @@ mod chain;
 mod coverage;
 mod decide;
 mod ingest;
-mod load;
 mod pace;
 mod profile;
 mod snapshot;
@@ -19,7 +18,19 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 8] = ["up", "evaluate", "decide", "ingest", "profile", "load", "snapshot", "coverage"];
+const NAMES: [&str; 11] = [
+    "up",
+    "evaluate",
+    "decide",
+    "ingest",
+    "profile",
+    "profile-ingest",
+    "profile-visible",
+    "profile-read",
+    "profile-load",
+    "snapshot",
+    "coverage",
+];
 
 /// What `huan bench` takes.
 #[derive(Args, Debug)]
@@ -39,6 +50,9 @@ pub struct Options {
     /// Customers of the large bank of the profile bench.
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
     large: u32,
+    /// Rows of the wide table that the profile bench loads.
+    #[arg(long, default_value_t = 50_000)]
+    load: u32,
     /// Events that the profile bench takes in to see whether memory stays flat; 0 = none.
     #[arg(long, default_value_t = 500_000)]
     events: u64,
@@ -106,11 +120,10 @@ pub async fn run(options: Options) -> Result<()> {
     if wanted("ingest") {
         add(ingest::run(&options).await?);
     }
-    if wanted("profile") {
-        add(profile::run(&options).await?);
-    }
-    if wanted("load") {
-        add(load::run(&options).await?);
+    for place in profile::places(&options) {
+        for part in profile::PARTS.iter().filter(|part| wanted("profile") || wanted(part)) {
+            add(profile::run(part, &options, &place).await?);
+        }
     }
     if wanted("snapshot") {
         add(snapshot::run(&options).await?);

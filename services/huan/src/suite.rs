@@ -281,7 +281,7 @@ fn shared_key(file: &Path) -> Result<Keys> {
 }
 
 /// Makes a file with one master key that only this user can read, unless there is one.
-fn make_master(file: &Path) -> Result<()> {
+pub(crate) fn make_master(file: &Path) -> Result<()> {
     if file.exists() { Ok(()) } else { write_secret(file, &Masters::generate("first")) }
 }
 

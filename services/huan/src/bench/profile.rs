@@ -1,7 +1,9 @@
-//! `huan bench profile`: the profile service alone beside its limits, on SQLite and, where a PostgreSQL is given, on that
+//! `huan bench profile`, or one of its parts: the profile service alone beside its limits, on SQLite and, where a PostgreSQL is given, on that
 //! too. Nothing else runs in the process, so that what is measured is this service.
 
+mod backfill;
 mod ingest;
+mod load;
 mod read;
 mod visible;
 
@@ -21,26 +23,36 @@ use crate::{
     bank::Bank,
     demo::{self, Desk},
     failure::{Failure, Result},
-    suite::Doors,
+    suite::{self, Doors},
 };
 
 /// The tenant that is worked on.
 const TENANT: &str = "bench";
 
-/// Measures everything, once a database.
-pub async fn run(options: &Options) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for database in std::iter::once(None).chain(options.postgres.as_deref().map(Some)) {
-        let place = Place { postgres: database.map(str::to_owned), name: database.map_or("SQLite", |_| "PostgreSQL") };
-        rows.extend(ingest::run(options, &place).await?);
-        rows.extend(visible::run(options, &place).await?);
-        rows.extend(read::run(options, &place).await?);
+/// What is measured, each on services of its own.
+pub const PARTS: [&str; 4] = ["profile-ingest", "profile-visible", "profile-read", "profile-load"];
+
+/// The databases that are measured.
+pub fn places(options: &Options) -> Vec<Place> {
+    let place = |database: Option<&str>| Place {
+        postgres: database.map(str::to_owned),
+        name: database.map_or("SQLite", |_| "PostgreSQL"),
+    };
+    std::iter::once(None).chain(options.postgres.as_deref().map(Some)).map(place).collect()
+}
+
+/// Measures one of the parts on one of the databases.
+pub async fn run(part: &str, options: &Options, place: &Place) -> Result<Vec<Row>> {
+    match part {
+        "profile-ingest" => ingest::run(options, place).await,
+        "profile-visible" => visible::run(options, place).await,
+        "profile-read" => read::run(options, place).await,
+        _ => load::run(options, place).await,
     }
-    Ok(rows)
 }
 
 /// Where stores are made.
-struct Place {
+pub struct Place {
     /// A server on which databases may be made; none = SQLite files.
     postgres: Option<String>,
     /// For people.
@@ -78,6 +90,9 @@ impl Service {
         let folder = tempfile::tempdir()?;
         let mut config: huan_profile::Config = config::load(huan_profile::NAME, huan_profile::DEFAULTS, None)?;
         config.database = place.database(folder.path(), "profile").await?;
+        config.keys.url = place.database(folder.path(), "keys").await?.url;
+        config.keys.master_file = folder.path().join("master.key");
+        suite::make_master(&config.keys.master_file)?;
         let database = config.database.clone();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;

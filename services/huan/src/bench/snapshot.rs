@@ -116,6 +116,7 @@ async fn fill(db: &Database, customers: u32) -> Result<()> {
         let tx = db.begin().await?;
         let people = people.into_iter().map(|row: customer::Model| row.into_active_model());
         customer::Entity::insert_many(people).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
+        let vectors = db.vault()?.seal(vectors).await?;
         let vectors = vectors.into_iter().map(|row: vector::Model| row.into_active_model());
         vector::Entity::insert_many(vectors).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
         tx.commit().await?;
@@ -142,10 +143,10 @@ fn row(n: u32, features: &[pb::Feature]) -> vector::Model {
         tenant: TENANT.to_owned(),
         customer_id: format!("{n:010}"),
         state_format: 0,
-        state_key_id: String::new(),
+        state_key_id: key(n),
         state: vec![7; 400],
         format: 0,
-        key_id: String::new(),
+        key_id: key(n),
         payload: vector(n, features).encode_to_vec(),
         position: "1".to_owned(),
     }

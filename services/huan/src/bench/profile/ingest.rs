@@ -1,15 +1,19 @@
 //! Events over gRPC, durable and with features updated, beside the bare insert of the same rows into the same table of an
-//! empty store: same columns, same indexes, same batches. Then the time to the acknowledgement at half of that peak, and
-//! what the process grows by while many events come in.
+//! empty store: the very rows that the service wrote, same indexes, same batches. Then the time to the acknowledgement at
+//! half of that peak, what the process grows by while many events come in, and a feature's backfill from all of them.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use huan_chassis::{Error, store::connect};
 use huan_profile::store::entity::event;
 use huan_proto::profile::v1::{self as pb, event_service_client::EventServiceClient};
-use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, QueryOrder as _};
 
-use super::{Place, Service, TENANT};
+use super::{Place, Service, backfill};
 use crate::{
     bank::Sim,
     bench::{Options, Row, pace},
@@ -30,20 +34,23 @@ const SMALL: usize = 100;
 /// Measures on a service of its own.
 pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
     let bank = demo::bank(1, options.customers)?;
-    let events: Vec<pb::Event> = bank.customers().flat_map(|sim: Sim| sim.events()).collect();
-    let bare = bare(&events, place).await?;
+    let mut events: Vec<pb::Event> = bank.customers().flat_map(|sim: Sim| sim.events()).collect();
+    // As they happen, and not one customer after the other: hardly two in a request are of the same one.
+    events.sort_by_key(|event| event.occur_time.as_ref().map_or(0, |time| time.seconds));
     let service = Service::with_customers(place, &bank).await?;
     let door = service.desk.door("admin");
     let count = events.len() as f64;
     let started = Instant::now();
     send(&door, events.chunks(BATCH).map(<[pb::Event]>::to_vec)).await?;
     let ours = count / started.elapsed().as_secs_f64();
+    let bare = bare(&service, place).await?;
     let p99 = acknowledged(&door, &events, ours / 2.0, Duration::from_secs(options.seconds)).await?;
     let mut rows = vec![
         Row::rate(&format!("events ingested beside bare inserts, {}", place.name), "events/s", ours, bare, 0.25),
         Row::time(&format!("acknowledgement p99 at half of peak, {}", place.name), "ms", p99, 50.0, 1.0),
     ];
     rows.extend(memory(options, place, &door, &events).await?);
+    rows.push(backfill::run(&service, place).await?);
     service.stop().await?;
     Ok(rows)
 }
@@ -59,7 +66,7 @@ async fn send(door: &Door, batches: impl Iterator<Item = Vec<pb::Event>>) -> Res
 
 /// The 99th percentile in milliseconds of the time to an acknowledgement, at so many events a second.
 async fn acknowledged(door: &Door, events: &[pb::Event], rate: f64, length: Duration) -> Result<f64> {
-    let (door, events) = (door.clone(), events.to_vec());
+    let (door, events) = (door.clone(), Arc::new(events.to_vec()));
     let p99 = pace::open_p99(rate / SMALL as f64, length, move |number| {
         let batch = again(&events, "late", number as usize * SMALL, SMALL);
         let (request, channel) = (door.request(pb::IngestEventsRequest { events: batch }), door.channel.clone());
@@ -98,34 +105,21 @@ fn resident() -> Result<f64> {
     Ok(pages * 4096.0 / 1e6)
 }
 
-async fn bare(events: &[pb::Event], place: &Place) -> Result<f64> {
+/// Rows a second, of those that the service wrote, inserted into an empty store in the order in which they were sent.
+async fn bare(service: &Service, place: &Place) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let store = place.bare(folder.path()).await?;
-    let rows: Vec<event::Model> = events.iter().map(row).collect();
+    let rows = event::Entity::find().order_by_asc(event::Column::OccurTime);
+    let rows = rows.all(&connect(&service.database).await?).await.map_err(Error::from)?;
     let started = Instant::now();
     for batch in rows.chunks(BATCH) {
         let tx = store.begin().await?;
         for statement in batch.chunks(STATEMENT) {
             let models = statement.iter().cloned().map(|row| row.into_active_model().reset_all());
-            event::Entity::insert_many(models).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
+            event::Entity::insert_many(models).exec_without_returning(&*tx).await.map_err(Error::from)?;
         }
         tx.commit().await?;
     }
     store.close();
     Ok(rows.len() as f64 / started.elapsed().as_secs_f64())
-}
-
-fn row(event: &pb::Event) -> event::Model {
-    event::Model {
-        tenant: TENANT.to_owned(),
-        source: event.source.clone(),
-        source_id: event.source_id.clone(),
-        customer_id: event.customer_id.clone(),
-        event_type: event.r#type.clone(),
-        occur_time: event.occur_time.as_ref().map_or(0, |time| time.seconds * 1_000_000),
-        amount_minor: event.amount_minor,
-        format: 0,
-        key_id: String::new(),
-        payload: Vec::new(),
-    }
 }

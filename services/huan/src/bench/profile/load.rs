@@ -1,30 +1,24 @@
-//! A wide table of customers, their accounts and a tag loaded through the gateway, beside the bare insert of the same rows
-//! into the same tables of an empty store: same columns, same indexes, same batches.
+//! A wide table of customers and their accounts loaded over gRPC, beside the bare insert of the same rows into the same
+//! tables of an empty store: the very customers and holdings that the service wrote, same indexes, same batches.
 
 use std::{fmt::Write as _, time::Instant};
 
-use huan_chassis::{check::Faults, config, store::Store as Database};
-use huan_profile::{
-    convert,
-    store::{
-        entity::{customer, holding},
-        migration::Migrator,
-    },
-};
+use huan_chassis::{Error, store::connect};
+use huan_profile::store::entity::{customer, holding};
 use huan_proto::profile::v1::{self as pb, tenant_service_client::TenantServiceClient};
-use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, QueryOrder as _};
 
-use super::{Options, Row};
+use super::{Place, Service};
 use crate::{
+    bench::{Options, Row},
     bulk::{self, Task},
-    demo::Desk,
     failure::{Failure, Result},
-    suite::{Place, Suite},
 };
 
-/// Rows of a transaction, and of a statement.
+/// Rows of a transaction.
 const BATCH: usize = 1000;
-const TENANT: &str = "bench";
+/// Rows of a statement.
+const STATEMENT: usize = 200;
 
 const MAPPING: &str = r#"
     [customer]
@@ -44,31 +38,31 @@ const MAPPING: &str = r#"
     balance = { column = "balance" }
 "#;
 
-/// Measures on a suite of its own: the first load, and the next day's in which one row of a hundred is new.
-pub async fn run(options: &Options) -> Result<Vec<Row>> {
-    let folder = tempfile::tempdir()?;
-    let suite = Suite::start(&Place::folder(folder.path())).await?;
-    let desk = Desk::new(&suite.doors, TENANT)?;
-    let door = desk.door("admin");
+/// Measures on a service of its own: the first load, and the next day's in which one row of a hundred is new.
+pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
+    let service = Service::start(place).await?;
+    let door = service.desk.door("admin");
     let tenant = pb::Tenant { display_name: "Bench".to_owned(), ..Default::default() };
     let create = pb::CreateTenantRequest { request_id: "bench".to_owned(), tenant: Some(tenant) };
     TenantServiceClient::new(door.channel.clone()).create_tenant(door.request(create)).await?;
+    let folder = tempfile::tempdir()?;
     let mut rates = Vec::new();
     for changed in [0, 1] {
         let file = folder.path().join(format!("{changed}.csv"));
-        std::fs::write(&file, table(options.customers, changed))?;
+        std::fs::write(&file, table(options.load, changed))?;
         let started = Instant::now();
         let task = Task { file: &file, mapping: MAPPING, dry_run: false, load_id: None };
         let outcome = bulk::load(&door, &task).await?;
         if outcome.load.refused_count > 0 {
             return Err(Failure::new(format!("rows were refused: {:?}", outcome.faults.first())));
         }
-        rates.push(f64::from(options.customers) / started.elapsed().as_secs_f64());
+        rates.push(f64::from(options.load) / started.elapsed().as_secs_f64());
     }
-    suite.stop().await?;
-    let bare = bare(options.customers).await?;
-    let work = ["wide table loaded, beside bare inserts", "the next day's, 1 % new, beside bare inserts"];
-    Ok(work.into_iter().zip(rates).map(|(work, rate)| Row::rate(work, "rows/s", rate, bare, 0.5)).collect())
+    let bare = bare(&service, place).await?;
+    service.stop().await?;
+    let work = ["wide table loaded beside bare inserts", "the next day's, 1 % new, beside bare inserts"];
+    let row = |(work, rate)| Row::rate(&format!("{work}, {}", place.name), "rows/s", rate, bare, 0.5);
+    Ok(work.into_iter().zip(rates).map(row).collect())
 }
 
 fn table(rows: u32, changed: u32) -> String {
@@ -86,52 +80,27 @@ fn table(rows: u32, changed: u32) -> String {
     text
 }
 
-async fn bare(rows: u32) -> Result<f64> {
+/// Rows of the table a second, of those that the service wrote, inserted into an empty store.
+async fn bare(service: &Service, place: &Place) -> Result<f64> {
+    let db = connect(&service.database).await?;
+    let people = customer::Entity::find().order_by_asc(customer::Column::CustomerId).all(&db);
+    let holdings = holding::Entity::find().order_by_asc(holding::Column::CustomerId).all(&db);
+    let (people, holdings) = (people.await.map_err(Error::from)?, holdings.await.map_err(Error::from)?);
     let folder = tempfile::tempdir()?;
-    let url = format!("sqlite://{}/bare.db?mode=rwc", folder.path().display());
-    let db = Database::open::<Migrator>(&config::Database { url, max_connections: 4 }).await?;
-    let models: Vec<(customer::Model, holding::Model)> = (0..rows).map(models).collect();
+    let store = place.bare(folder.path()).await?;
     let started = Instant::now();
-    for batch in models.chunks(BATCH) {
-        let tx = db.begin().await?;
-        let people = batch.iter().map(|(person, _)| person.clone().into_active_model());
-        customer::Entity::insert_many(people).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
-        let holdings = batch.iter().map(|(_, holding)| holding.clone().into_active_model());
-        holding::Entity::insert_many(holdings).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
+    for (people, holdings) in people.chunks(BATCH).zip(holdings.chunks(BATCH)) {
+        let tx = store.begin().await?;
+        for people in people.chunks(STATEMENT) {
+            let models = people.iter().cloned().map(|row| row.into_active_model().reset_all());
+            customer::Entity::insert_many(models).exec_without_returning(&*tx).await.map_err(Error::from)?;
+        }
+        for holdings in holdings.chunks(STATEMENT) {
+            let models = holdings.iter().cloned().map(|row| row.into_active_model().reset_all());
+            holding::Entity::insert_many(models).exec_without_returning(&*tx).await.map_err(Error::from)?;
+        }
         tx.commit().await?;
     }
-    Ok(f64::from(rows) / started.elapsed().as_secs_f64())
-}
-
-fn models(n: u32) -> (customer::Model, holding::Model) {
-    let person = pb::Person {
-        name: format!("Name of {n}"),
-        phone: format!("13{n:09}"),
-        address: format!("{n} Long Street in some town"),
-        ..Default::default()
-    };
-    let asked = pb::Customer {
-        customer_id: format!("{n:010}"),
-        r#type: pb::CustomerType::Retail.into(),
-        owner_path: format!("/hq/b{}", n % 50),
-        person: Some(person),
-        open_day: "2020-01-01".to_owned(),
-        ..Default::default()
-    };
-    let row = convert::customer::row(&mut Faults::new(), "customer", TENANT, asked);
-    let holding = holding::Model {
-        tenant: TENANT.to_owned(),
-        holding_hash: format!("{:064x}", u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
-        customer_id: format!("{n:010}"),
-        kind: "account".to_owned(),
-        product_id: String::new(),
-        open_day: 18_262,
-        close_day: None,
-        balance_minor: i64::from(n) * 100,
-        status: String::new(),
-        format: 0,
-        key_id: String::new(),
-        payload: vec![7; 16],
-    };
-    (customer::Model { customer_key: format!("{n:032x}"), ..row }, holding)
+    store.close();
+    Ok(people.len() as f64 / started.elapsed().as_secs_f64())
 }
