@@ -18,5 +18,9 @@ pub mod commit;
 pub mod feed;
 pub mod directory;
 
+// Rows are made on one thread and dropped on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use error::{Error, FieldFault, Result};
 pub use identity::Identity;

@@ -32,6 +32,8 @@ pub mod test;
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a lock that another process holds, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
+/// What a SQLite connection keeps of the file in memory at most, in negative KiB, as SQLite wants it.
+const CACHE: &str = "-32768";
 /// How often the log of SQLite is tried to be cut off while readers hold it.
 const SCRUB: Duration = Duration::from_millis(200);
 /// A PostgreSQL connection that was idle for longer is tried before it is used.
@@ -242,6 +244,9 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // NORMAL would lose the last commits with the power.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+        // A batch's pages stay in memory until its commit: the default of 2 MB writes some of them twice.
+        .pragma("cache_size", CACHE)
+        .pragma("temp_store", "MEMORY")
         .foreign_keys(true)
         // What is deleted is overwritten, pages that fall free as well, which FAST would leave: an erased person's rows
         // must not be found in the file. Little is deleted otherwise, mostly old rows of feeds.
