@@ -1,19 +1,66 @@
-//! Knowing a company: the questions that ship with the service, and how a customer stands by the questions. It reads no
-//! table and no clock.
+//! Knowing a company: the questions that ship with the service, which of them a profile answers by itself, and how a
+//! customer stands by the questions. It reads no table and no clock.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::LazyLock,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use huan_chassis::clock;
-use huan_proto::profile::v1 as pb;
+use huan_proto::profile::v1::{self as pb, kyc_fact::Fact as Source};
 use serde::Deserialize;
+
+use crate::{
+    relation::{Arm, arms_of},
+    vector::{OpenHolding, attribute_of},
+};
 
 /// The questions that ship with the service.
 pub static SHIPPED: LazyLock<pb::KycTemplate> =
     LazyLock::new(|| parse(include_str!("../kyc.toml")).expect("a test reads the questions that ship"));
+
+/// Whether the questions are about such a customer as long as nothing was answered: they are about companies.
+pub fn is_company(customer: &pb::Customer) -> bool {
+    customer.r#type() == pb::CustomerType::Corporate || customer.company.is_some()
+}
+
+/// The relations that answer any question, ascending.
+pub fn arms(template: &pb::KycTemplate) -> Vec<Arm> {
+    let of = |question: &pb::KycQuestion| match source(question) {
+        Some(Source::Relation(relation)) => arms_of(relation.direction(), &[relation.r#type()]),
+        _ => Vec::new(),
+    };
+    let arms: BTreeSet<Arm> = template.questions.iter().flat_map(of).collect();
+    arms.into_iter().collect()
+}
+
+/// Whether a holding answers any question.
+pub fn asks_holdings(template: &pb::KycTemplate) -> bool {
+    template.questions.iter().any(|question| matches!(source(question), Some(Source::HoldingKind(_))))
+}
+
+/// The questions that a profile answers by itself: by what the customer is, holds, and is related by today.
+pub fn facts(
+    template: &pb::KycTemplate,
+    customer: &pb::Customer,
+    holdings: &[OpenHolding],
+    related: &BTreeSet<Arm>,
+) -> HashSet<String> {
+    let is_there = |question: &&pb::KycQuestion| match source(question) {
+        None => false,
+        Some(Source::Attribute(name)) => attribute_of(name, customer).is_some(),
+        Some(Source::HoldingKind(kind)) => holdings.iter().any(|holding| holding.kind == *kind),
+        Some(Source::Relation(relation)) => {
+            arms_of(relation.direction(), &[relation.r#type()]).iter().any(|arm| related.contains(arm))
+        }
+    };
+    template.questions.iter().filter(is_there).map(|question| question.question_id.clone()).collect()
+}
+
+fn source(question: &pb::KycQuestion) -> Option<&Source> {
+    question.fact.as_ref()?.fact.as_ref()
+}
 
 /// How a customer stands: the last answers by question, and the questions that the profile answers.
 pub fn assess(

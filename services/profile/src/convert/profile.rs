@@ -24,15 +24,19 @@ pub enum Part {
     Consents,
     /// Those who were merged into it.
     Merged,
+    /// Its relations.
+    Relations,
+    /// How it stands by the tenant's questions.
+    Kyc,
 }
 
 /// Which parts of a profile are read: one bit a [`Part`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts(u8);
+pub struct Parts(u16);
 
 impl Parts {
     /// All of them.
-    pub const ALL: Parts = Parts(u8::MAX);
+    pub const ALL: Parts = Parts(u16::MAX);
 
     /// Whether a part is read.
     pub fn has(self, part: Part) -> bool {
@@ -73,6 +77,8 @@ fn part(path: &str) -> Option<Part> {
         "identities" => Some(Part::Identities),
         "consents" => Some(Part::Consents),
         "merged" => Some(Part::Merged),
+        "relations" => Some(Part::Relations),
+        "kyc" => Some(Part::Kyc),
         _ => None,
     }
 }

@@ -19,7 +19,8 @@ impl ProfileService for Rpc {
         let view = self.view(&request).await?;
         let customer_id = convert::customer_id(&request.get_ref().customer_id)?;
         let parts = convert::profile::parts(request.get_ref().read_mask.as_ref())?;
-        Ok(Response::new(self.store.get_profile(&view, &customer_id, parts).await?))
+        let by = Identity::of(&request)?;
+        Ok(Response::new(self.store.get_profile(&view, by, &customer_id, parts).await?))
     }
 
     async fn batch_get_profiles(

@@ -90,7 +90,12 @@ pub async fn of(db: &impl ConnectionTrait, vault: &Vault, tenant: &str, ids: &[S
 
 /// The holdings open on a day, by customer. The day is compared here: SQLite would take the index of days for it, and
 /// walk over the whole tenant.
-pub async fn open(tx: &Tx, tenant: &str, ids: &[&str], day: i32) -> Result<HashMap<String, Vec<OpenHolding>>> {
+pub async fn open(
+    db: &impl ConnectionTrait,
+    tenant: &str,
+    ids: &[&str],
+    day: i32,
+) -> Result<HashMap<String, Vec<OpenHolding>>> {
     let mut found: HashMap<String, Vec<OpenHolding>> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
@@ -98,7 +103,7 @@ pub async fn open(tx: &Tx, tenant: &str, ids: &[&str], day: i32) -> Result<HashM
         let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);
         let query = query.column(holding::Column::BalanceMinor).column(holding::Column::OpenDay);
         let rows: Vec<(String, String, i64, i32, Option<i32>)> =
-            query.column(holding::Column::CloseDay).into_tuple().all(&**tx).await?;
+            query.column(holding::Column::CloseDay).into_tuple().all(db).await?;
         for (customer_id, kind, balance_minor, open_day, close_day) in rows {
             if open_day <= day && close_day.is_none_or(|close_day| close_day > day) {
                 found.entry(customer_id).or_default().push(OpenHolding { kind, balance_minor });

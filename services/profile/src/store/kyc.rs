@@ -1,15 +1,18 @@
-//! Questions about companies, their answers, and which of them the profile answers.
+//! Questions about companies, their answers, and what of profiles answers them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use huan_chassis::{Error, Result, clock, vault::Vault};
-use huan_proto::profile::v1::{self as pb, kyc_fact::Fact};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use huan_proto::profile::v1 as pb;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+};
 
 use super::{
-    Store, customer,
-    entity::{customer as customer_entity, holding, kyc_answer, kyc_template, relation},
-    one_of, relation as relations,
+    CHUNK, Store, customer,
+    entity::{customer as customer_entity, kyc_answer, kyc_template, relation},
+    feature, holding, one_of, relation as relations,
     root::{self, Root},
     seal::seal,
     tenant::{self, View},
@@ -17,16 +20,15 @@ use super::{
 };
 use crate::{
     convert,
-    kyc::{SHIPPED, assess},
-    relation::arms_of,
-    vector,
+    kyc::{self, SHIPPED, assess},
+    relation::Arm,
 };
 
 impl Store {
     /// Replaces a tenant's questions. Errors: NotFound (the tenant); StaleRevision.
     pub async fn set_kyc_template(&self, row: kyc_template::Model) -> Result<pb::KycTemplate> {
         let tx = self.db.begin().await?;
-        tenant::lock(&tx, &row.tenant).await?;
+        let tenant = tenant::lock(&tx, &row.tenant).await?;
         let known = template(&*tx, &row.tenant).await?;
         if known.revision != row.revision {
             return Err(Error::StaleRevision { what: "template" });
@@ -34,7 +36,9 @@ impl Store {
         let update_time = clock::micros(clock::system_now());
         let row = kyc_template::Model { revision: row.revision + 1, update_time, ..row };
         upsert(&tx, vec![row.clone()]).await?;
+        feature::grow(&tx, tenant).await?;
         tx.commit().await?;
+        self.fresh_view(&row.tenant).await?;
         convert::kyc::template_message(&row)
     }
 
@@ -60,7 +64,8 @@ impl Store {
             .collect();
         let newer = |row: &kyc_answer::Model| known.get(&row.question_id).is_none_or(|known| *known <= row.answer_time);
         upsert(&tx, seal(&tx, rows.into_iter().filter(newer).collect()).await?).await?;
-        let kyc = kyc(&*tx, tx.vault()?, view, template, &customer).await?;
+        let root = customer::whole(&*tx, &view.tenant, &customer.customer_id).await?;
+        let kyc = stand(&*tx, tx.vault()?, view, template, &root).await?;
         tx.commit().await?;
         Ok(kyc)
     }
@@ -68,83 +73,111 @@ impl Store {
     /// Reads how a customer stands by the questions. Errors: NotFound.
     pub async fn get_kyc(&self, view: &View, customer_id: &str) -> Result<pb::Kyc> {
         let db = self.db.read();
-        let customer = customer::find(db, &view.tenant, customer_id).await?;
-        kyc(db, self.db.vault()?, view, &template(db, &view.tenant).await?, &customer).await
+        let root = customer::whole(db, &view.tenant, customer_id).await?;
+        stand(db, self.db.vault()?, view, &view.kyc, &root).await
     }
 }
 
-/// How a customer stands by these questions.
-async fn kyc(
+/// How a profile stands by the tenant's questions; none if they are not about such a one and nothing was answered.
+pub async fn concerning(db: &impl ConnectionTrait, vault: &Vault, view: &View, root: &Root) -> Result<Option<pb::Kyc>> {
+    let rows = answers(db, &view.tenant, &ids(root)).await?;
+    let whole = whole(vault, root).await?;
+    if rows.is_empty() && !kyc::is_company(&whole) {
+        return Ok(None);
+    }
+    assessed(db, vault, view, &view.kyc, root, &whole, rows).await.map(Some)
+}
+
+/// How a profile stands by these questions.
+async fn stand(
     db: &impl ConnectionTrait,
     vault: &Vault,
     view: &View,
     template: &pb::KycTemplate,
-    customer: &customer_entity::Model,
+    root: &Root,
 ) -> Result<pb::Kyc> {
-    let root = customer::whole(db, &view.tenant, &customer.customer_id).await?;
-    let ids: Vec<String> = root.ids().map(str::to_owned).collect();
-    let whole = root::unseal(vault, vec![root]).await?;
-    let whole = whole.first().map(Root::message).transpose()?.unwrap_or_default();
-    let mut rows = vault.unseal(answers(db, &view.tenant, &ids).await?).await?;
+    let rows = answers(db, &view.tenant, &ids(root)).await?;
+    assessed(db, vault, view, template, root, &whole(vault, root).await?, rows).await
+}
+
+async fn assessed(
+    db: &impl ConnectionTrait,
+    vault: &Vault,
+    view: &View,
+    template: &pb::KycTemplate,
+    root: &Root,
+    whole: &pb::Customer,
+    rows: Vec<kyc_answer::Model>,
+) -> Result<pb::Kyc> {
+    let (ids, day): (Vec<&str>, _) = (root.ids().collect(), view.time.today().0);
+    let mut rows = vault.unseal(rows).await?;
     // Of the answers of several customers of a profile the last holds: it comes last into the map below.
     rows.sort_by_key(|row| row.answer_time);
     let messages = rows.into_iter().map(convert::kyc::answer_message).collect::<Result<Vec<_>>>()?;
     let answers = messages.into_iter().map(|answer| (answer.question_id.clone(), answer)).collect();
-    let facts = facts(db, view, template, &whole, &ids).await?;
+    let holdings = match kyc::asks_holdings(template) {
+        true => holding::open(db, &view.tenant, &ids, day).await?.into_values().flatten().collect(),
+        false => Vec::new(),
+    };
+    let related = related(db, &view.tenant, &kyc::arms(template), &ids, day).await?.into_values().flatten().collect();
+    let facts = kyc::facts(template, whole, &holdings, &related);
     Ok(assess(template, answers, &facts, view.time.now()))
 }
 
-/// The questions that the profile answers.
-async fn facts(
+async fn whole(vault: &Vault, root: &Root) -> Result<pb::Customer> {
+    let roots = root::unseal(vault, vec![root.clone()]).await?;
+    roots.first().map(Root::message).transpose().map(Option::unwrap_or_default)
+}
+
+fn ids(root: &Root) -> Vec<String> {
+    root.ids().map(str::to_owned).collect()
+}
+
+/// Which of these relations each of these customers has on a day; who has none is left out.
+pub async fn related(
     db: &impl ConnectionTrait,
-    view: &View,
-    template: &pb::KycTemplate,
-    customer: &pb::Customer,
-    ids: &[String],
-) -> Result<HashSet<String>> {
-    let mut found = HashSet::new();
-    for question in &template.questions {
-        let is_there = match question.fact.as_ref().and_then(|fact| fact.fact.as_ref()) {
-            None => false,
-            Some(Fact::Attribute(name)) => vector::attribute_of(name, customer).is_some(),
-            Some(Fact::HoldingKind(kind)) => is_held(db, view, ids, kind).await?,
-            Some(Fact::Relation(relation)) => is_related(db, view, ids, relation).await?,
-        };
-        if is_there {
-            found.insert(question.question_id.clone());
+    tenant: &str,
+    arms: &[Arm],
+    ids: &[&str],
+    day: i32,
+) -> Result<HashMap<String, BTreeSet<Arm>>> {
+    let mut found: HashMap<String, BTreeSet<Arm>> = HashMap::new();
+    for ids in ids.chunks(CHUNK).filter(|_| !arms.is_empty()) {
+        for row in db.query_all(&select_related(tenant, arms, ids, day)).await? {
+            let customer_id: String = row.try_get_by_index(0)?;
+            for (place, arm) in arms.iter().enumerate() {
+                if row.try_get_by_index(place + 1)? {
+                    found.entry(customer_id.clone()).or_default().insert(*arm);
+                }
+            }
         }
     }
     Ok(found)
 }
 
-async fn is_held(db: &impl ConnectionTrait, view: &View, ids: &[String], kind: &str) -> Result<bool> {
-    let today = view.time.today().0;
-    let query = holding::Entity::find().filter(holding::Column::Tenant.eq(&view.tenant));
-    let query = query.filter(one_of(holding::Column::CustomerId, ids)).filter(holding::Column::Kind.eq(kind));
-    let query = query.select_only().column(holding::Column::OpenDay).column(holding::Column::CloseDay);
-    let days: Vec<(i32, Option<i32>)> = query.into_tuple().all(db).await?;
-    Ok(days.into_iter().any(|(open, close)| open <= today && close.is_none_or(|close| close > today)))
-}
-
-async fn is_related(
-    db: &impl ConnectionTrait,
-    view: &View,
-    ids: &[String],
-    relation: &pb::KycRelation,
-) -> Result<bool> {
-    for arm in arms_of(relation.direction(), &[relation.r#type()]) {
-        let query = relation::Entity::find().filter(relation::Column::Tenant.eq(&view.tenant));
-        let query = query.filter(one_of(relation::Column::CustomerId, ids));
-        let query = query.filter(relation::Column::Direction.eq(arm.direction as i16));
-        let query = query.filter(relation::Column::RelationType.eq(arm.relation_type as i16));
-        if query.filter(relations::holds(view.time.today().0)).one(db).await?.is_some() {
-            return Ok(true);
-        }
+/// Each customer, and whether there is one of each of these relations: both databases look that up by the primary key,
+/// and stop at the first.
+fn select_related(tenant: &str, arms: &[Arm], ids: &[&str], day: i32) -> SelectStatement {
+    use relation::Column;
+    let customer = |column: customer_entity::Column| Expr::col((customer_entity::Entity, column));
+    let mut select = Query::select();
+    select.expr(customer(customer_entity::Column::CustomerId)).from(customer_entity::Entity);
+    select.and_where(customer_entity::Column::Tenant.eq(tenant));
+    select.and_where(customer_entity::Column::CustomerId.is_in(ids.iter().copied()));
+    for arm in arms {
+        let of_customer = Expr::col((relation::Entity, Column::CustomerId));
+        let mut one = Query::select();
+        one.expr(Expr::cust("1")).from(relation::Entity).and_where(Column::Tenant.eq(tenant));
+        one.and_where(of_customer.eq(customer(customer_entity::Column::CustomerId)));
+        one.and_where(Column::Direction.eq(arm.direction as i16));
+        one.and_where(Column::RelationType.eq(arm.relation_type as i16)).cond_where(relations::holds(day));
+        select.expr(Expr::exists(one));
     }
-    Ok(false)
+    select
 }
 
-async fn template(db: &impl ConnectionTrait, tenant: &str) -> Result<pb::KycTemplate> {
+/// A tenant's questions.
+pub async fn template(db: &impl ConnectionTrait, tenant: &str) -> Result<pb::KycTemplate> {
     match kyc_template::Entity::find_by_id(tenant.to_owned()).one(db).await? {
         Some(row) => convert::kyc::template_message(&row),
         None => Ok(SHIPPED.clone()),

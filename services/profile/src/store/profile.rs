@@ -6,27 +6,35 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IsolationLevel, QueryFilter, TransactionTrait,
 };
 
-use super::{Store, consent, customer, entity::vector, holding, identity, root::Root, tag, tenant::View};
+use super::{
+    Store, consent, customer, entity::vector, holding, identity, kyc, relation, root::Root, tag, tenant::View,
+};
 use crate::convert::{
     self, envelope,
     profile::{Part, Parts},
 };
 
-/// The most holdings and identities that a profile shows.
+/// The most holdings, identities and relations that a profile shows.
 const SHOWN: usize = 100;
 
 impl Store {
-    /// Reads these parts of the profile that a customer is part of, at one moment. Errors: NotFound.
-    pub async fn get_profile(&self, view: &View, customer_id: &str, parts: Parts) -> Result<pb::GetProfileResponse> {
+    /// Reads these parts of the profile that a customer is part of, at one moment. Errors: NotFound; Erased.
+    pub async fn get_profile(
+        &self,
+        view: &View,
+        by: &Identity,
+        customer_id: &str,
+        parts: Parts,
+    ) -> Result<pb::GetProfileResponse> {
         let tx = self.snapshot_of_all().await?;
         let root = customer::whole(&tx, &view.tenant, customer_id).await?;
-        let profile = self.read_profile(&tx, view, &root, parts).await?;
+        let profile = self.read_profile(&tx, view, Asked { by, customer_id, root: &root }, parts).await?;
         tx.commit().await?;
         Ok(profile)
     }
 
-    /// Reads these parts of many profiles at one moment; answers with the ids too of customers that there are not, or
-    /// whose profile lies outside the caller's scope.
+    /// Reads these parts of many profiles at one moment; answers with the ids too of customers that there are not, who
+    /// are erased this very moment, or whose profile lies outside the caller's scope.
     pub async fn batch_get_profiles(
         &self,
         view: &View,
@@ -37,16 +45,18 @@ impl Store {
         let (mut profiles, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
         let tx = self.snapshot_of_all().await?;
         for id in ids {
-            let root = match customer::whole(&tx, &view.tenant, &id).await {
-                Ok(root) if root.is_seen_by(by) => root,
-                Ok(_) | Err(Error::NotFound { .. }) => {
-                    missing.push(id);
-                    continue;
+            let found = match customer::whole(&tx, &view.tenant, &id).await {
+                Ok(root) if root.is_seen_by(by) => {
+                    self.read_profile(&tx, view, Asked { by, customer_id: &id, root: &root }, parts).await
                 }
-                Err(error) => return Err(error),
+                Ok(_) => Err(Error::NotFound { what: "customer", field: "customers" }),
+                Err(error) => Err(error),
             };
-            let profile = Some(self.read_profile(&tx, view, &root, parts).await?);
-            profiles.push(pb::CustomerProfile { id, profile });
+            match found {
+                Ok(profile) => profiles.push(pb::CustomerProfile { id, profile: Some(profile) }),
+                Err(Error::NotFound { .. } | Error::Erased { .. }) => missing.push(id),
+                Err(error) => return Err(error),
+            }
         }
         tx.commit().await?;
         Ok((profiles, missing))
@@ -56,9 +66,10 @@ impl Store {
         &self,
         db: &impl ConnectionTrait,
         view: &View,
-        root: &Root,
+        asked: Asked<'_>,
         parts: Parts,
     ) -> Result<pb::GetProfileResponse> {
+        let root = asked.root;
         let (tenant, now) = (view.tenant.as_str(), clock::micros(view.time.now()));
         let vault = self.db.vault()?;
         let ids: Vec<String> = root.ids().map(str::to_owned).collect();
@@ -96,6 +107,14 @@ impl Store {
             let holding_now = held.filter(|consent| consent.expire_time > now);
             profile.consents = holding_now.map(convert::consent::message).collect();
         }
+        if parts.has(Part::Relations) {
+            let first = relation::first(db, view, asked.by, asked.customer_id, &ids, SHOWN as u64).await?;
+            profile.relations = first.relations;
+            (profile.relations_page_token, profile.relations_hidden) = (first.next_page_token, first.hidden);
+        }
+        if parts.has(Part::Kyc) {
+            profile.kyc = kyc::concerning(db, vault, view, root).await?;
+        }
         Ok(profile)
     }
 
@@ -106,6 +125,13 @@ impl Store {
         // SQLite reads one snapshot anyway.
         Ok(db.begin_with_config(postgres.then_some(IsolationLevel::RepeatableRead), None).await?)
     }
+}
+
+/// Whose profile is asked for, and by whom.
+struct Asked<'a> {
+    by: &'a Identity,
+    customer_id: &'a str,
+    root: &'a Root,
 }
 
 /// A vector's values by their features' names. One whose feature is gone is left out.

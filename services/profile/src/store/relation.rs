@@ -7,7 +7,7 @@ use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, Iterable,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Alias, Expr, IntoColumnRef, JoinType, Query, SelectStatement},
+    sea_query::{Alias, Expr, Func, IntoColumnRef, JoinType, Query, SelectStatement},
 };
 
 use super::{
@@ -100,20 +100,52 @@ impl Store {
     ) -> Result<pb::ListRelationsResponse> {
         let (db, tenant) = (self.db.read(), view.tenant.as_str());
         let ids = customer::members(db, tenant, &list.customer_id).await?;
-        let mut rows = page_of(db, tenant, &ids, list, page).await?;
-        let next_page_token = next_page(&list.filter(tenant), &mut rows, page.limit, |row| {
-            let (other_id, customer_id) = (row.other_id.clone(), row.customer_id.clone());
-            vec![row.direction.to_string(), row.relation_type.to_string(), other_id, customer_id]
-        });
-        let others: Vec<&str> = rows.iter().map(|row| row.other_id.as_str()).collect();
-        let met = customer::met(db, tenant, &others).await?.into_iter().filter(|met| may_show(by, met));
-        let shown: HashSet<String> = met.map(|met| met.customer_id).collect();
-        let all = rows.len();
-        rows.retain(|row| shown.contains(&row.other_id));
-        let hidden = (all - rows.len()) as i32;
-        let relations = rows.into_iter().map(convert::relation::message).collect();
-        Ok(pb::ListRelationsResponse { relations, next_page_token, hidden })
+        let rows = page_of(db, tenant, &ids, list, page).await?;
+        shown(db, tenant, by, list, rows, page.limit).await
     }
+}
+
+/// The first page of a list that is narrowed by nothing, of a customer whose profile has these customers: one query
+/// where a list of some types takes one for each.
+pub async fn first(
+    db: &impl ConnectionTrait,
+    view: &View,
+    by: &Identity,
+    customer_id: &str,
+    ids: &[String],
+    limit: u64,
+) -> Result<pb::ListRelationsResponse> {
+    let request = pb::ListRelationsRequest { customer_id: customer_id.to_owned(), ..Default::default() };
+    let list = convert::relation::list(&request, view)?;
+    let query = relation::Entity::find().filter(relation::Column::Tenant.eq(&view.tenant));
+    let query = query.filter(one_of(relation::Column::CustomerId, ids)).filter(holds(view.time.today().0));
+    let order = [relation::Column::Direction, relation::Column::RelationType, relation::Column::OtherId];
+    let order = order.into_iter().chain([relation::Column::CustomerId]);
+    let rows = order.fold(query, QueryOrder::order_by_asc).limit(limit + 1).all(db).await?;
+    shown(db, &view.tenant, by, &list, rows, limit).await
+}
+
+/// A page of which one row too many was read, without those whose other end lies outside the caller's scope.
+async fn shown(
+    db: &impl ConnectionTrait,
+    tenant: &str,
+    by: &Identity,
+    list: &List,
+    mut rows: Vec<relation::Model>,
+    limit: u64,
+) -> Result<pb::ListRelationsResponse> {
+    let next_page_token = next_page(&list.filter(tenant), &mut rows, limit, |row| {
+        let (other_id, customer_id) = (row.other_id.clone(), row.customer_id.clone());
+        vec![row.direction.to_string(), row.relation_type.to_string(), other_id, customer_id]
+    });
+    let others: Vec<&str> = rows.iter().map(|row| row.other_id.as_str()).collect();
+    let met = customer::met(db, tenant, &others).await?.into_iter().filter(|met| may_show(by, met));
+    let shown: HashSet<String> = met.map(|met| met.customer_id).collect();
+    let all = rows.len();
+    rows.retain(|row| shown.contains(&row.other_id));
+    let hidden = (all - rows.len()) as i32;
+    let relations = rows.into_iter().map(convert::relation::message).collect();
+    Ok(pb::ListRelationsResponse { relations, next_page_token, hidden })
 }
 
 /// Whether a customer may be shown to the caller.
@@ -121,11 +153,14 @@ pub fn may_show(by: &Identity, met: &Met) -> bool {
     by.check_owner("customer_id", &met.customer_id, &met.owner_path).is_ok()
 }
 
-/// The relations that hold on a day.
+/// The relations that hold on a day. Written so that no index of days can be taken for it: SQLite would, and walk over
+/// the whole tenant.
 pub fn holds(day: i32) -> Condition {
-    let (start, end) = (relation::Column::StartDay, relation::Column::EndDay);
-    let begun = Condition::any().add(start.is_null()).add(start.lte(day));
-    Condition::all().add(begun).add(Condition::any().add(end.is_null()).add(end.gt(day)))
+    let or = |column: relation::Column, always: i32| {
+        Expr::from(Func::coalesce([Expr::col((relation::Entity, column)), Expr::val(always)]))
+    };
+    let begun = or(relation::Column::StartDay, i32::MIN).lte(day);
+    Condition::all().add(begun).add(or(relation::Column::EndDay, i32::MAX).gt(day))
 }
 
 /// The rows of a page and one more. Each arm is asked for by itself, so that it is a range of the key.
@@ -181,7 +216,6 @@ async fn lock(tx: &Tx, tenant: &str, key: &Key) -> Result<relation::Model> {
     row.ok_or(Error::NotFound { what: "relation", field: "to_customer_id" })
 }
 
-/// Writes relations at both of their ends.
 /// Writes relations at both ends.
 pub async fn write(tx: &Tx, rows: Vec<relation::Model>) -> Result<()> {
     let mirrored: Vec<relation::Model> = rows.iter().map(convert::relation::mirrored).collect();

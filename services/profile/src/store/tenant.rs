@@ -21,7 +21,7 @@ use sha2::Sha256;
 use super::{
     Store,
     entity::{event, tenant},
-    event_type, feature,
+    event_type, feature, kyc,
 };
 use crate::{
     convert::{self, envelope},
@@ -48,6 +48,8 @@ pub struct View {
     pub catalogue: Arc<Catalogue>,
     /// The catalogue as it applies to these types.
     pub plan: Plan,
+    /// Its questions about companies.
+    pub kyc: Arc<pb::KycTemplate>,
     /// When it was read.
     pub read_at: Instant,
 }
@@ -226,14 +228,18 @@ async fn find(db: &impl ConnectionTrait, tenant: &str) -> Result<Option<tenant::
     Ok(tenant::Entity::find_by_id(tenant.to_owned()).one(db).await?)
 }
 
-/// Reads a view. A catalogue of the same version is taken over from the view before: its filters are parsed once.
+/// Reads a view. The catalogue and the questions of the same version are taken over from the view before: filters are
+/// parsed once.
 async fn read_view(db: &impl ConnectionTrait, tenant: &str, before: Option<&View>) -> Result<View> {
     let read_at = Instant::now();
     let row = find(db, tenant).await?.ok_or(Error::NotFound { what: "tenant", field: "huan-tenant" })?;
     let types = event_type::all(db, tenant).await?;
-    let catalogue = match before.filter(|before| before.row.catalogue == row.catalogue) {
-        Some(before) => before.catalogue.clone(),
-        None => Arc::new(feature::catalogue(db, tenant, row.catalogue).await?),
+    let (catalogue, kyc) = match before.filter(|before| before.row.catalogue == row.catalogue) {
+        Some(before) => (before.catalogue.clone(), before.kyc.clone()),
+        None => {
+            let catalogue = feature::catalogue(db, tenant, row.catalogue).await?;
+            (Arc::new(catalogue), Arc::new(kyc::template(db, tenant).await?))
+        }
     };
     let numbers = types.iter().map(|row| (row.name.clone(), row.number as u32)).collect();
     let types = types.into_iter().map(|row| {
@@ -248,6 +254,7 @@ async fn read_view(db: &impl ConnectionTrait, tenant: &str, before: Option<&View
         types,
         plan: catalogue.plan(&numbers),
         catalogue,
+        kyc,
         read_at,
     })
 }

@@ -99,7 +99,7 @@ pub async fn rebuild(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> R
 /// Computes the vectors of subjects.
 pub async fn compute_all(tx: &Tx, view: &View, now: DateTime<Utc>, subjects: Vec<Subject>) -> Result<Vec<Revised>> {
     let ids: Vec<&str> = subjects.iter().flat_map(|subject| subject.root.ids()).collect();
-    let mut holdings = holding::open(tx, &view.tenant, &ids, view.time.day(now).0).await?;
+    let mut holdings = holding::open(&**tx, &view.tenant, &ids, view.time.day(now).0).await?;
     let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
     let mut revised = Vec::with_capacity(subjects.len());
     for Subject { root, state, written } in subjects {

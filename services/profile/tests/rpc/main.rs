@@ -24,4 +24,5 @@ mod stream;
 mod tag;
 mod tag_definition;
 mod tenant;
+mod whole;
 mod window;

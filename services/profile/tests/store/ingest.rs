@@ -18,6 +18,8 @@ use huan_profile::{
 use huan_proto::{profile::v1 as pb, types::v1::value::Kind as Value};
 use sea_orm::{EntityTrait, sea_query::Expr};
 
+use crate::relation::manager;
+
 pub const TYPES: [&str; 4] = ["salary", "card_payment", "app_login", "purchase"];
 pub const DAY: i64 = 86_400;
 pub const NOON: i64 = 1_718_424_000;
@@ -82,7 +84,7 @@ pub async fn set_clock(store: &Store, seconds: i64) {
 
 pub async fn numbers(store: &Store, customer_id: &str) -> HashMap<String, f64> {
     let view = store.view("bank").await.unwrap();
-    let profile = store.get_profile(&view, customer_id, Parts::ALL).await.unwrap();
+    let profile = store.get_profile(&view, &manager(), customer_id, Parts::ALL).await.unwrap();
     let number = |feature: pb::NamedValue| match feature.value?.kind? {
         Value::Number(number) => Some((feature.name, number)),
         _ => None,

@@ -17,6 +17,8 @@ use huan_proto::{
     types::v1::value::Kind,
 };
 
+use crate::relation::manager;
+
 const NOON: i64 = 1_718_424_000;
 const DAY: i64 = 86_400;
 const CUSTOMERS: u64 = 6;
@@ -216,7 +218,7 @@ impl Bank {
     /// Card payments of a customer's profile in 30 days.
     async fn card_count(&self, customer_id: &str) -> f64 {
         let view = self.store.view(self.tenant).await.unwrap();
-        let profile = self.store.get_profile(&view, customer_id, Parts::ALL).await.unwrap();
+        let profile = self.store.get_profile(&view, &manager(), customer_id, Parts::ALL).await.unwrap();
         let count = profile.features.into_iter().find(|feature| feature.name == "card_count_30d").unwrap();
         match count.value.unwrap().kind.unwrap() {
             Kind::Number(count) => count,
@@ -229,7 +231,7 @@ impl Bank {
         let view = self.store.view(self.tenant).await.unwrap();
         let mut profiles = Vec::new();
         for n in 0..CUSTOMERS {
-            let mut profile = self.store.get_profile(&view, &format!("C-{n}"), Parts::ALL).await.unwrap();
+            let mut profile = self.store.get_profile(&view, &manager(), &format!("C-{n}"), Parts::ALL).await.unwrap();
             (profile.as_of_time, profile.position) = (None, String::new());
             for customer in profile.customer.iter_mut().chain(&mut profile.merged) {
                 (customer.create_time, customer.update_time, customer.revision) = (None, None, 0);
@@ -380,7 +382,7 @@ async fn writers_of_one_profile_do_not_wait_for_each_other_for_ever() {
         let view = bank.store.view("bank").await.unwrap();
         for n in 0..CUSTOMERS {
             let id = format!("C-{n}");
-            let profile = bank.store.get_profile(&view, &id, Parts::ALL).await.unwrap();
+            let profile = bank.store.get_profile(&view, &manager(), &id, Parts::ALL).await.unwrap();
             counts.insert(profile.customer.unwrap().customer_id, bank.card_count(&id).await);
         }
         let is_event =

@@ -35,7 +35,8 @@ fn supplies(from: usize, to: usize) -> pb::Relation {
     }
 }
 
-fn manager() -> Identity {
+/// A branch manager of "/hq".
+pub fn manager() -> Identity {
     let keys = Keys::generate().0;
     let claims = Claims::user("u-1", "bank", &["branch_manager"], "/hq", clock::system_now());
     keys.verify(&keys.sign(&claims), clock::system_now()).unwrap()

@@ -21,6 +21,8 @@ use huan_proto::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
+use crate::relation::manager;
+
 /// Values that must be on no disk.
 const MARKERS: [&str; 6] =
     ["Marker-Name", "13900007777", "11010119900307771X", "7 Marker Street", "6222020200077777777", "marker-attribute"];
@@ -113,7 +115,7 @@ async fn no_personal_value_lies_plain_in_the_files() {
         assert!(!holds(&all, marker), "{marker} lies plain in the files");
     }
     let view = store.view("bank").await.unwrap();
-    let profile = store.get_profile(&view, "C-1", Parts::ALL).await.unwrap();
+    let profile = store.get_profile(&view, &manager(), "C-1", Parts::ALL).await.unwrap();
     assert_eq!(profile.customer.unwrap().person.unwrap().name, MARKERS[0]);
     assert_eq!(
         (profile.identities[0].value.as_str(), profile.holdings[0].holding_id.as_str()),
@@ -174,7 +176,7 @@ async fn what_a_destroyed_key_sealed_is_erased_and_spares_the_others() {
         db.vault().unwrap().destroy("bank", &row.customer_key).await.unwrap();
         let view = store.view("bank").await.unwrap();
         assert!(matches!(store.get_customer("bank", "C-1").await, Err(Error::Erased { what: "customer" })));
-        assert!(matches!(store.get_profile(&view, "C-1", Parts::ALL).await, Err(Error::Erased { .. })));
+        assert!(matches!(store.get_profile(&view, &manager(), "C-1", Parts::ALL).await, Err(Error::Erased { .. })));
         let page = huan_chassis::page::page(0, "", &[]).unwrap();
         assert!(matches!(store.list_events("bank", "C-1", "", &page).await, Err(Error::Erased { .. })));
         // In a batch the erased one is nobody, and the others are served.
