@@ -111,6 +111,11 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Whether a feature tells how customers stand by the tenant's questions.
+    pub fn asks_kyc(&self) -> bool {
+        self.features.iter().any(is_kyc)
+    }
+
     /// Whether a feature ages at the edges of [`WINDOWS`] though its own window is ever.
     pub fn has_recency_score(&self) -> bool {
         self.features.iter().any(|feature| match &feature.source {
@@ -145,7 +150,7 @@ impl Catalogue {
             Source::Score(source) => {
                 Some(Derived::Score(place(&source.feature)?, source.bounds.clone(), source.reversed))
             }
-            Source::Attribute(_) | Source::Holding(_) | Source::Aggregate(_) => None,
+            Source::Attribute(_) | Source::Holding(_) | Source::Aggregate(_) | Source::Kyc(_) => None,
         }
     }
 }
@@ -174,6 +179,11 @@ pub fn needs_measure(feature: &pb::Feature) -> bool {
         Some(Source::Aggregate(source)) => !source.filter.is_empty() || !source.distinct.is_empty(),
         _ => false,
     }
+}
+
+/// Whether a feature tells how a customer stands by the tenant's questions.
+pub fn is_kyc(feature: &pb::Feature) -> bool {
+    matches!(feature.source, Some(Source::Kyc(_)))
 }
 
 /// The names of the features that a feature follows from.

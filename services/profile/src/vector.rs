@@ -35,6 +35,9 @@ pub struct Inputs<'a> {
     pub state: &'a State,
     /// The names of the tags that hold, ascending.
     pub tags: Vec<String>,
+    /// How complete what is known by the tenant's questions is; none if they are not about such a customer, or no feature
+    /// asks.
+    pub kyc_completeness: Option<f64>,
     /// Business time.
     pub now: chrono::DateTime<chrono::Utc>,
 }
@@ -73,6 +76,10 @@ fn value(feature: &pb::Feature, inputs: &Inputs<'_>, group: Option<usize>) -> Op
         pb::feature::Source::Aggregate(source) => {
             aggregate(source.op(), &inputs.state.groups[group?], inputs.state.today)
         }
+        pb::feature::Source::Kyc(source) => match source.op() {
+            pb::KycOp::Unspecified => None,
+            pb::KycOp::Completeness => inputs.kyc_completeness.map(Kind::Number),
+        },
         pb::feature::Source::Ratio(_) | pb::feature::Source::Trend(_) | pb::feature::Source::Score(_) => None,
     }
 }
@@ -214,7 +221,8 @@ mod tests {
         let holdings = [OpenHolding { kind: "card".to_owned(), balance_minor: 5 }];
         let state = State::empty(&plan, 1);
         let now = clock::from_micros(0);
-        let inputs = Inputs { customer: &customer, holdings: &holdings, state: &state, tags: Vec::new(), now };
+        let (tags, kyc_completeness) = (Vec::new(), None);
+        let inputs = Inputs { customer: &customer, holdings: &holdings, state: &state, tags, kyc_completeness, now };
         let values = named(&catalogue, &vector(&catalogue, inputs));
         assert_eq!(values["customer_type"], Kind::Text("retail".to_owned()));
         assert_eq!(values["txn_count_30d"], Kind::Number(0.0));

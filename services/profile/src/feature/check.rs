@@ -2,7 +2,7 @@
 
 use huan_chassis::check::Faults;
 use huan_proto::{
-    profile::v1::{self as pb, AggregateOp, HoldingOp, feature::Source},
+    profile::v1::{self as pb, AggregateOp, HoldingOp, KycOp, feature::Source},
     types::v1::ValueType,
 };
 
@@ -40,6 +40,10 @@ pub fn definition(faults: &mut Faults, at: &str, feature: pb::Feature, known: &[
             score(faults, &field("score"), source, known);
             Some(ValueType::Number)
         }
+        Some(Source::Kyc(source)) => Some(match faults.enumeration(&field("kyc.op"), source.op) {
+            KycOp::Unspecified => ValueType::Unspecified,
+            KycOp::Completeness => ValueType::Number,
+        }),
     };
     let follows = follows.unwrap_or_default();
     if given != ValueType::Unspecified && follows != ValueType::Unspecified && given != follows {
@@ -182,6 +186,15 @@ mod tests {
         }
         assert!(faults.iter().any(|fault| fault.starts_with("f.name ")), "{faults:?}");
         assert!(faults.contains(&"f.type does not fit the source".to_owned()), "{faults:?}");
+    }
+
+    #[test]
+    fn a_feature_of_the_questions_is_a_number() {
+        let source = |op: i32| Source::Kyc(pb::KycSource { op });
+        let text = pb::Feature { r#type: ValueType::Text.into(), ..named("k", source(1)) };
+        assert_eq!(faults_of(named("k", source(1)), &[]), [""; 0]);
+        assert_eq!(faults_of(text, &[]), ["f.type does not fit the source"]);
+        assert!(faults_of(named("k", source(0)), &[])[0].starts_with("f.kyc.op "));
     }
 
     #[test]

@@ -122,6 +122,7 @@ struct Row {
     ratio: Option<RatioRow>,
     trend: Option<TrendRow>,
     score: Option<ScoreRow>,
+    kyc: Option<KycRow>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +131,12 @@ struct HoldingRow {
     op: String,
     #[serde(default)]
     kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KycRow {
+    op: String,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +196,10 @@ impl Row {
         sources.extend(self.score.map(|row| {
             let (feature, bounds, reversed) = (row.feature, row.bounds, row.reversed);
             Source::Score(pb::ScoreSource { feature, bounds, reversed })
+        }));
+        sources.extend(self.kyc.map(|row| {
+            let op = pb::KycOp::from_str_name(&enum_name("KYC_OP", &row.op)).unwrap_or_default();
+            Source::Kyc(pb::KycSource { op: op.into() })
         }));
         if sources.len() > 1 {
             faults.add(format!("{}.source", self.name), "is given twice");

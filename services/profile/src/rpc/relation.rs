@@ -17,7 +17,7 @@ impl RelationService for Rpc {
         let relations = request.into_inner().relations;
         convert::batch("relations", relations.len())?;
         let (rows, mut faults) = convert::relation::batch(relations, &view.tenant);
-        let done = self.store.put_relations(&view.tenant, rows).await?;
+        let done = self.store.put_relations(&view, rows).await?;
         faults.extend(done.faults);
         Ok(Response::new(pb::PutRelationsResponse { created: done.created, updated: done.updated, faults }))
     }
@@ -28,7 +28,7 @@ impl RelationService for Rpc {
     ) -> Result<Response<pb::EndRelationResponse>, Status> {
         let view = self.view(&request).await?;
         let (key, end_day) = convert::relation::end(request.get_ref(), &view)?;
-        let row = self.store.end_relation(&view.tenant, &key, end_day).await?;
+        let row = self.store.end_relation(&view, &key, end_day).await?;
         Ok(Response::new(pb::EndRelationResponse { relation: Some(convert::relation::message(row)) }))
     }
 
@@ -37,7 +37,7 @@ impl RelationService for Rpc {
         request: Request<pb::DeleteRelationRequest>,
     ) -> Result<Response<pb::DeleteRelationResponse>, Status> {
         let view = self.view(&request).await?;
-        self.store.delete_relation(&view.tenant, &convert::relation::delete(request.get_ref())?).await?;
+        self.store.delete_relation(&view, &convert::relation::delete(request.get_ref())?).await?;
         Ok(Response::new(pb::DeleteRelationResponse {}))
     }
 

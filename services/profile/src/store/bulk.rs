@@ -95,6 +95,8 @@ async fn apply(
     let named = |row: &Row| row.relations.iter().flat_map(ends).chain([row.customer_id.clone()]).collect::<Vec<_>>();
     let ids: BTreeSet<String> = batch.rows.iter().flat_map(named).collect();
     let customers = customer::lock(tx, &view.tenant, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let newer = view.newer(tx).await?;
+    let view = newer.as_ref().unwrap_or(view);
     let mut stage = Stage::read(tx, view, &batch, customers).await?;
     faults.extend(batch.faults);
     for row in batch.rows {

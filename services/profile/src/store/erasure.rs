@@ -17,9 +17,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    CHUNK, Store,
+    CHUNK, Store, customer as customer_store,
     entity::{customer, erasure, relation, tombstone},
-    hold, merge,
+    hold, kyc, merge,
     tenant::View,
     token_text,
 };
@@ -90,8 +90,12 @@ impl Store {
             erase_time: None,
         };
         erasure::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await?;
-        let row = if members.iter().any(hold::is_held) { row } else { erase(&tx, view, row, &members).await? };
+        let (row, others) = match members.iter().any(hold::is_held) {
+            true => (row, Vec::new()),
+            false => erase(&tx, view, row, &members).await?,
+        };
         tx.commit().await?;
+        self.follow_erasure(view, others).await;
         Ok(self.finish_or_later(bucket, row).await)
     }
 
@@ -143,6 +147,22 @@ impl Store {
         })
     }
 
+    /// Lets the vectors of those follow who had a relation with somebody erased. They are locked one by one, and after the
+    /// commit: an erasure waits for nobody but the person. One that is cut short here follows with the next change.
+    pub(super) async fn follow_erasure(&self, view: &View, others: Vec<String>) {
+        for customer_id in others {
+            let revise = async {
+                let tx = self.db.begin().await?;
+                let customers = customer_store::lock(&tx, &view.tenant, std::slice::from_ref(&customer_id)).await?;
+                kyc::revise(&tx, view, customers).await?;
+                tx.commit().await
+            };
+            if let Err(error) = revise.await {
+                tracing::warn!(%error, "a vector does not follow an erasure");
+            }
+        }
+    }
+
     /// Takes those out of the snapshots whose rows are gone, then destroys their keys.
     async fn finish_erasure(&self, bucket: &Bucket, row: erasure::Model) -> Result<erasure::Model> {
         if row.state != State::Erasing as i16 {
@@ -171,16 +191,20 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<erasure::Model>, limit: u64) ->
     super::next_page(filter, rows, limit, |row| vec![row.erasure_id.clone()])
 }
 
-/// Takes a person's rows away, leaves tombstones and tells the feed. The members are locked.
+/// Takes a person's rows away, leaves tombstones and tells the feed; answers with those too who had relations with the
+/// person, as far as a feature may depend on it. The members are locked.
 pub(super) async fn erase(
     tx: &Tx,
     view: &View,
     row: erasure::Model,
     members: &[customer::Model],
-) -> Result<erasure::Model> {
+) -> Result<(erasure::Model, Vec<String>)> {
     let now = clock::micros(clock::system_now());
     let ids: Vec<&str> = members.iter().map(|member| member.customer_id.as_str()).collect();
-    erase_other_ends(tx, &view.tenant, &ids).await?;
+    let mut others = erase_other_ends(tx, &view.tenant, &ids).await?;
+    if !view.catalogue.asks_kyc() {
+        others.clear();
+    }
     for (table, columns) in PERSONAL {
         for column in *columns {
             let column = Expr::col(Alias::new(*column)).is_in(ids.iter().copied());
@@ -197,11 +221,11 @@ pub(super) async fn erase(
     let mut erasing = row.into_active_model();
     (erasing.state, erasing.erase_time) = (Set(State::Erasing as i16), Set(Some(now)));
     tx.scrub();
-    Ok(erasure::Entity::update(erasing).exec(&**tx).await?)
+    Ok((erasure::Entity::update(erasing).exec(&**tx).await?, others))
 }
 
-/// Takes the rows of relations away that lie at their other ends, which this end's rows name.
-async fn erase_other_ends(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<()> {
+/// Takes the rows of relations away that lie at their other ends, which this end's rows name; answers with whose they were.
+async fn erase_other_ends(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<Vec<String>> {
     let of_tenant = || relation::Column::Tenant.eq(tenant);
     let own = relation::Entity::find().filter(of_tenant());
     let own = own.filter(relation::Column::CustomerId.is_in(ids.iter().copied())).select_only();
@@ -211,7 +235,7 @@ async fn erase_other_ends(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<()> {
         let delete = delete.filter(relation::Column::CustomerId.is_in(others));
         delete.filter(relation::Column::OtherId.is_in(ids.iter().copied())).exec(&**tx).await?;
     }
-    Ok(())
+    Ok(others)
 }
 
 /// Those of the customers who were erased.

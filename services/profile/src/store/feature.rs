@@ -14,7 +14,7 @@ use super::{
 use crate::{
     convert::feature::{column, definition, entry, in_vectors, row},
     convert::feed::tenant_row,
-    feature::{Catalogue, check, names_of, needs_measure, same_measure, template},
+    feature::{Catalogue, check, is_kyc, names_of, needs_measure, same_measure, template},
 };
 
 /// The most features of a tenant.
@@ -84,7 +84,8 @@ impl Store {
         Ok(added)
     }
 
-    async fn catalogue_changed(&self, tenant: &str) -> Result<()> {
+    /// Lets requests see a changed catalogue at once, and builds what is to be built.
+    pub(super) async fn catalogue_changed(&self, tenant: &str) -> Result<()> {
         self.tenants.renew(tenant).await?;
         self.build.notify_one();
         Ok(())
@@ -169,6 +170,20 @@ pub async fn grow(tx: &Tx, row: tenant_entity::Model) -> Result<()> {
     change.catalogue = Set(version);
     tenant_entity::Entity::update(change).exec(&**tx).await?;
     Ok(())
+}
+
+/// Lets the vectors take in once more what follows from a locked tenant's questions, which have changed: writers go by the
+/// new ones from then on, and everybody else's vector is written anew in the background.
+pub async fn ask_again(tx: &Tx, tenant: tenant_entity::Model) -> Result<()> {
+    let mut again = Vec::new();
+    for row in all(&**tx, &tenant.tenant).await?.into_iter().filter(|row| in_vectors(row.state)) {
+        if is_kyc(&definition(&row)?) {
+            let state = column(FeatureState::Publishing);
+            again.push(feature::Model { state, reached: String::new(), done: 0, ..row });
+        }
+    }
+    upsert(tx, again).await?;
+    grow(tx, tenant).await
 }
 
 /// Publishes a tenant's catalogue.

@@ -98,7 +98,10 @@ impl Store {
         let erasure = if others { None } else { release(&tx, view, customer).await? };
         tx.commit().await?;
         let erasure = match erasure {
-            Some(erasing) => Some(self.finish_or_later(bucket, erasing).await),
+            Some((erasing, others)) => {
+                self.follow_erasure(view, others).await;
+                Some(self.finish_or_later(bucket, erasing).await)
+            }
             None => None,
         };
         Ok(Lifted { hold, erasure })
@@ -128,7 +131,11 @@ async fn holds(db: &impl ConnectionTrait, tenant: &str, customer_key: &str) -> R
 }
 
 /// Opens the gate, and erases the person if that waits and nothing else holds it.
-async fn release(tx: &Tx, view: &View, customer: customer_entity::Model) -> Result<Option<erasure_entity::Model>> {
+async fn release(
+    tx: &Tx,
+    view: &View,
+    customer: customer_entity::Model,
+) -> Result<Option<(erasure_entity::Model, Vec<String>)>> {
     let (customer_id, gates) = (customer.customer_id.clone(), customer.gates & !HELD);
     set_gates(tx, view, customer, gates).await?;
     let members = erasure::members(tx, &view.tenant, &customer_id).await?;

@@ -1,11 +1,15 @@
 //! Questions about companies, their answers, and what of profiles answers them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    ops::RangeInclusive,
+};
 
-use huan_chassis::{Error, Result, clock, vault::Vault};
-use huan_proto::profile::v1 as pb;
+use chrono::{DateTime, Utc};
+use huan_chassis::{Error, Result, clock, store::Tx, vault::Vault};
+use huan_proto::profile::v1::{self as pb, RelationDirection as Direction};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 
@@ -16,13 +20,17 @@ use super::{
     root::{self, Root},
     seal::seal,
     tenant::{self, View},
-    upsert,
+    upsert, vector,
 };
 use crate::{
     convert,
     kyc::{self, SHIPPED, assess},
     relation::Arm,
+    vector::OpenHolding,
 };
+
+/// Microseconds of a day.
+const MICROS_A_DAY: i64 = 86_400_000_000;
 
 impl Store {
     /// Replaces a tenant's questions. Errors: NotFound (the tenant); StaleRevision.
@@ -36,9 +44,9 @@ impl Store {
         let update_time = clock::micros(clock::system_now());
         let row = kyc_template::Model { revision: row.revision + 1, update_time, ..row };
         upsert(&tx, vec![row.clone()]).await?;
-        feature::grow(&tx, tenant).await?;
+        feature::ask_again(&tx, tenant).await?;
         tx.commit().await?;
-        self.fresh_view(&row.tenant).await?;
+        self.catalogue_changed(&row.tenant).await?;
         convert::kyc::template_message(&row)
     }
 
@@ -66,6 +74,7 @@ impl Store {
         upsert(&tx, seal(&tx, rows.into_iter().filter(newer).collect()).await?).await?;
         let root = customer::whole(&*tx, &view.tenant, &customer.customer_id).await?;
         let kyc = stand(&*tx, tx.vault()?, view, template, &root).await?;
+        revise(&tx, view, vec![customer]).await?;
         tx.commit().await?;
         Ok(kyc)
     }
@@ -131,6 +140,128 @@ async fn whole(vault: &Vault, root: &Root) -> Result<pb::Customer> {
 
 fn ids(root: &Root) -> Vec<String> {
     root.ids().map(str::to_owned).collect()
+}
+
+/// What is known of profiles by the tenant's questions besides what they say of themselves: when each question was
+/// answered, and by what relations they are bound.
+#[derive(Debug)]
+pub struct Known {
+    answers: HashMap<String, Vec<pb::KycAnswer>>,
+    related: HashMap<String, BTreeSet<Arm>>,
+}
+
+impl Known {
+    /// Reads it for locked profiles; none if no feature asks. Relations are read of those whom the questions are about.
+    pub async fn read(
+        tx: &Tx,
+        view: &View,
+        now: DateTime<Utc>,
+        profiles: &[(&Root, &pb::Customer)],
+    ) -> Result<Option<Self>> {
+        if !view.catalogue.asks_kyc() {
+            return Ok(None);
+        }
+        let ids: Vec<&str> = profiles.iter().flat_map(|(root, _)| root.ids()).collect();
+        let answers = answer_times(tx, &view.tenant, &ids).await?;
+        let concerns = |(root, whole): &&(&Root, &pb::Customer)| {
+            kyc::is_company(whole) || root.ids().any(|id| answers.contains_key(id))
+        };
+        let ids: Vec<&str> = profiles.iter().filter(concerns).flat_map(|(root, _)| root.ids()).collect();
+        let related = related(&**tx, &view.tenant, &kyc::arms(&view.kyc), &ids, view.time.day(now).0).await?;
+        Ok(Some(Self { answers, related }))
+    }
+
+    /// How complete what is known of a profile is; none if the questions are not about such a one.
+    pub fn completeness(
+        &self,
+        view: &View,
+        now: DateTime<Utc>,
+        root: &Root,
+        whole: &pb::Customer,
+        holdings: &[OpenHolding],
+    ) -> Option<f64> {
+        let mut answers: Vec<_> = root.ids().filter_map(|id| self.answers.get(id)).flatten().cloned().collect();
+        if answers.is_empty() && !kyc::is_company(whole) {
+            return None;
+        }
+        answers.sort_by_key(|answer| answer.answer_time.map(|at| (at.seconds, at.nanos)));
+        let answers = answers.into_iter().map(|answer| (answer.question_id.clone(), answer)).collect();
+        let related = root.ids().filter_map(|id| self.related.get(id)).flatten().copied().collect();
+        let facts = kyc::facts(&view.kyc, whole, holdings, &related);
+        Some(assess(&view.kyc, answers, &facts, now).completeness)
+    }
+}
+
+/// When each question about customers was answered: what was said stays sealed.
+async fn answer_times(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<HashMap<String, Vec<pb::KycAnswer>>> {
+    let mut found: HashMap<String, Vec<pb::KycAnswer>> = HashMap::new();
+    for ids in ids.chunks(CHUNK) {
+        let query = kyc_answer::Entity::find().filter(kyc_answer::Column::Tenant.eq(tenant));
+        let query = query.filter(kyc_answer::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+        let query = query.column(kyc_answer::Column::CustomerId).column(kyc_answer::Column::QuestionId);
+        let rows: Vec<(String, String, i64)> =
+            query.column(kyc_answer::Column::AnswerTime).into_tuple().all(&**tx).await?;
+        for (customer_id, question_id, answer_time) in rows {
+            let answer_time = Some(clock::timestamp(clock::from_micros(answer_time)));
+            let answer = pb::KycAnswer { question_id, answer_time, ..Default::default() };
+            found.entry(customer_id).or_default().push(answer);
+        }
+    }
+    Ok(found)
+}
+
+/// Publishes the vectors of the profiles that locked customers are part of, as far as a feature that follows from the
+/// tenant's questions changes them.
+pub async fn revise(tx: &Tx, view: &View, customers: Vec<customer_entity::Model>) -> Result<()> {
+    let newer = view.newer(tx).await?;
+    let view = newer.as_ref().unwrap_or(view);
+    if !view.catalogue.asks_kyc() || customers.is_empty() {
+        return Ok(());
+    }
+    let mut revised = vector::revise(tx, view, customers).await?;
+    revised.retain(|revised| revised.changed);
+    vector::publish(tx, revised, Vec::new()).await.map(|_| ())
+}
+
+/// Those at the ends of these relations, each seen from its first, of whom a question asks for one.
+pub fn concerned(view: &View, rows: &[relation::Model]) -> HashSet<String> {
+    let arms = if view.catalogue.asks_kyc() { kyc::arms(&view.kyc) } else { Vec::new() };
+    let asks = |direction: Direction, row: &relation::Model| {
+        arms.iter().any(|arm| arm.direction == direction && arm.relation_type as i16 == row.relation_type)
+    };
+    let out = rows.iter().filter(|row| asks(Direction::Out, row)).map(|row| row.customer_id.clone());
+    let back = rows.iter().filter(|row| asks(Direction::In, row)).map(|row| row.other_id.clone());
+    out.chain(back).collect()
+}
+
+/// Customers of whom answers grow stale after one moment and up to another, both in microseconds of business time.
+pub async fn stale(db: &impl ConnectionTrait, view: &View, times: &RangeInclusive<i64>) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut by_days: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+    for question in view.kyc.questions.iter().filter(|question| question.stale_after_days > 0) {
+        by_days.entry(question.stale_after_days).or_default().push(&question.question_id);
+    }
+    for (days, questions) in by_days {
+        let age = i64::from(days) * MICROS_A_DAY;
+        let query = kyc_answer::Entity::find().filter(kyc_answer::Column::Tenant.eq(&view.tenant));
+        let query = query.filter(kyc_answer::Column::AnswerTime.between(times.start() - age, times.end() - age));
+        let query = query.filter(kyc_answer::Column::QuestionId.is_in(questions)).select_only();
+        found.extend(query.column(kyc_answer::Column::CustomerId).into_tuple::<String>().all(db).await?);
+    }
+    Ok(found)
+}
+
+/// Customers of whom relations that answer questions begin or end on one of these days.
+pub async fn moved(db: &impl ConnectionTrait, view: &View, days: &RangeInclusive<i64>) -> Result<Vec<String>> {
+    let types: BTreeSet<i16> = kyc::arms(&view.kyc).iter().map(|arm| arm.relation_type as i16).collect();
+    let mut found = Vec::new();
+    for column in [relation::Column::StartDay, relation::Column::EndDay] {
+        let query = relation::Entity::find().filter(relation::Column::Tenant.eq(&view.tenant));
+        let query = query.filter(column.between(*days.start(), *days.end()));
+        let query = query.filter(relation::Column::RelationType.is_in(types.iter().copied())).select_only();
+        found.extend(query.column(relation::Column::CustomerId).into_tuple::<String>().all(db).await?);
+    }
+    Ok(found)
 }
 
 /// Which of these relations each of these customers has on a day; who has none is left out.

@@ -13,8 +13,8 @@ use sea_orm::{
 use super::{
     MAX_BINDS, Store, UNKNOWN, after as after_row, chunks,
     customer::{self, Met},
-    entity::relation,
-    next_page, one_of, token_number, token_text,
+    entity::{customer as customer_entity, relation},
+    kyc, next_page, one_of, token_number, token_text,
 };
 use crate::{
     convert::{
@@ -37,7 +37,8 @@ pub struct Put {
 
 impl Store {
     /// Creates or replaces relations, each on its own.
-    pub async fn put_relations(&self, tenant: &str, rows: Vec<(usize, relation::Model)>) -> Result<Put> {
+    pub async fn put_relations(&self, view: &View, rows: Vec<(usize, relation::Model)>) -> Result<Put> {
+        let tenant = view.tenant.as_str();
         let mut ids: Vec<String> =
             rows.iter().flat_map(|(_, row)| [row.customer_id.clone(), row.other_id.clone()]).collect();
         ids.sort();
@@ -62,30 +63,33 @@ impl Store {
             let create_time = old.map_or(now, |old| old.create_time);
             changed.push(relation::Model { create_time, update_time: now, ..row });
         }
-        write(&tx, changed).await?;
+        write(&tx, changed.clone()).await?;
+        follow(&tx, view, customers, &changed).await?;
         tx.commit().await?;
         Ok(done)
     }
 
     /// Ends a relation on a day. Errors: NotFound; Invalid.
-    pub async fn end_relation(&self, tenant: &str, key: &Key, end_day: i32) -> Result<relation::Model> {
+    pub async fn end_relation(&self, view: &View, key: &Key, end_day: i32) -> Result<relation::Model> {
         let tx = self.db.begin().await?;
-        let row = lock(&tx, tenant, key).await?;
+        let (row, customers) = lock(&tx, &view.tenant, key).await?;
         convert::relation::check_end(&row, end_day)?;
         let update_time = clock::micros(clock::system_now());
         let row = relation::Model { end_day: Some(end_day), update_time, ..row };
         write(&tx, vec![row.clone()]).await?;
+        follow(&tx, view, customers, std::slice::from_ref(&row)).await?;
         tx.commit().await?;
         Ok(row)
     }
 
     /// Takes a relation away. Errors: NotFound.
-    pub async fn delete_relation(&self, tenant: &str, key: &Key) -> Result<()> {
+    pub async fn delete_relation(&self, view: &View, key: &Key) -> Result<()> {
         let tx = self.db.begin().await?;
-        let row = lock(&tx, tenant, key).await?;
-        for row in [convert::relation::mirrored(&row), row] {
+        let (row, customers) = lock(&tx, &view.tenant, key).await?;
+        for row in [convert::relation::mirrored(&row), row.clone()] {
             relation::Entity::delete(row.into_active_model()).exec(&*tx).await?;
         }
+        follow(&tx, view, customers, &[row]).await?;
         tx.commit().await
     }
 
@@ -206,14 +210,28 @@ async fn page_of(
 }
 
 /// Locks both customers of a relation and reads it. Errors: NotFound.
-async fn lock(tx: &Tx, tenant: &str, key: &Key) -> Result<relation::Model> {
+async fn lock(tx: &Tx, tenant: &str, key: &Key) -> Result<(relation::Model, Vec<customer_entity::Model>)> {
     let mut ids = vec![key.from.clone(), key.to.clone()];
     ids.sort();
-    customer::lock(tx, tenant, &ids).await?;
+    let customers = customer::lock(tx, tenant, &ids).await?;
     let out = pb::RelationDirection::Out as i16;
     let key = (tenant.to_owned(), key.from.clone(), out, key.relation_type, key.to.clone());
     let row = relation::Entity::find_by_id(key).one(&**tx).await?;
-    row.ok_or(Error::NotFound { what: "relation", field: "to_customer_id" })
+    Ok((row.ok_or(Error::NotFound { what: "relation", field: "to_customer_id" })?, customers))
+}
+
+/// Lets the vectors of locked customers follow relations that have changed, if a question asks for such.
+async fn follow(
+    tx: &Tx,
+    view: &View,
+    mut customers: Vec<customer_entity::Model>,
+    rows: &[relation::Model],
+) -> Result<()> {
+    let newer = view.newer(tx).await?;
+    let view = newer.as_ref().unwrap_or(view);
+    let concerned = kyc::concerned(view, rows);
+    customers.retain(|customer| concerned.contains(&customer.customer_id));
+    kyc::revise(tx, view, customers).await
 }
 
 /// Writes relations at both ends.

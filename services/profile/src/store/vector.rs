@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{
     CHUNK,
     entity::{customer, event_day, vector},
-    holding,
+    holding, kyc,
     root::{self, Root},
     seal::seal,
     tag,
@@ -101,16 +101,20 @@ pub async fn compute_all(tx: &Tx, view: &View, now: DateTime<Utc>, subjects: Vec
     let ids: Vec<&str> = subjects.iter().flat_map(|subject| subject.root.ids()).collect();
     let mut holdings = holding::open(&**tx, &view.tenant, &ids, view.time.day(now).0).await?;
     let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
+    let whole = subjects.iter().map(|subject| subject.root.message()).collect::<Result<Vec<_>>>()?;
+    let profiles: Vec<_> = subjects.iter().map(|subject| &subject.root).zip(&whole).collect();
+    let known = kyc::Known::read(tx, view, now, &profiles).await?;
     let mut revised = Vec::with_capacity(subjects.len());
-    for Subject { root, state, written } in subjects {
-        let message = root.message()?;
+    for (Subject { root, state, written }, message) in subjects.into_iter().zip(whole) {
         let holdings: Vec<OpenHolding> = root.ids().flat_map(|id| holdings.remove(id).unwrap_or_default()).collect();
         let mut tags: Vec<String> = root.ids().flat_map(|id| tags.remove(id).unwrap_or_default()).collect();
         tags.sort_unstable();
         tags.dedup();
+        let kyc_completeness =
+            known.as_ref().and_then(|known| known.completeness(view, now, &root, &message, &holdings));
         let customer = root.customer;
-        let vector =
-            compute(&view.catalogue, Inputs { customer: &message, holdings: &holdings, state: &state, tags, now });
+        let inputs = Inputs { customer: &message, holdings: &holdings, state: &state, tags, kyc_completeness, now };
+        let vector = compute(&view.catalogue, inputs);
         let changed = written.is_none_or(|written| !same(&written, &vector));
         revised.push(Revised { customer, vector, changed, state, traceparent: None });
     }

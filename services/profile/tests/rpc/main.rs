@@ -5,6 +5,7 @@
 mod bank;
 mod bulk;
 mod company;
+mod completeness;
 mod consent;
 mod customer;
 mod dead_letter;

@@ -50,7 +50,7 @@ async fn a_hub_is_written_listed_and_walked_within_its_limits() {
         let put = async || {
             let (rows, faults) = convert::relation::batch((1..=1000).map(|n| supplies(0, n)).collect(), "bank");
             assert!(faults.is_empty());
-            store.put_relations("bank", rows).await.unwrap()
+            store.put_relations(&view, rows).await.unwrap()
         };
         assert_eq!((put().await.created, put().await.updated), (1000, 1000));
         let request = pb::ListRelationsRequest { customer_id: "C-0000".into(), ..Default::default() };

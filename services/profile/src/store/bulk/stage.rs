@@ -15,7 +15,7 @@ use crate::{
     store::{
         CHUNK, UNKNOWN, consent as spoken, customer as customers,
         entity::{consent, customer, holding, identity, relation, tag, tag_definition as tag_definition_entity},
-        erasure, hold, relation as relations, tag_definition,
+        erasure, hold, kyc, relation as relations, tag_definition,
         tenant::View,
     },
 };
@@ -187,11 +187,12 @@ impl<'a> Stage<'a> {
             relations: self.new_relations.into_values().collect(),
             ..Changes::default()
         };
+        let concerned = kyc::concerned(self.view, &changes.relations);
         for customer in self.customers.into_values() {
             if customer.standing {
                 changes.standing.push(customer.row.clone());
             }
-            if customer.touched {
+            if customer.touched || concerned.contains(&customer.row.customer_id) {
                 changes.touched.push(customer.row.clone());
             }
             if customer.written {

@@ -34,7 +34,21 @@ impl MigrationTrait for Migration {
                     .col(Relation::OtherId),
             )
             .to_owned();
-        manager.create_table(table).await
+        manager.create_table(table).await?;
+        let index = Index::create()
+            .name("ix_relation_start")
+            .table(Relation::Table)
+            .col(Relation::Tenant)
+            .col(Relation::StartDay)
+            .to_owned();
+        manager.create_index(index).await?;
+        let index = Index::create()
+            .name("ix_relation_end")
+            .table(Relation::Table)
+            .col(Relation::Tenant)
+            .col(Relation::EndDay)
+            .to_owned();
+        manager.create_index(index).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

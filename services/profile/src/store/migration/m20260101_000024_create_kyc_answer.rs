@@ -23,7 +23,14 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(KycAnswer::Payload).binary().not_null())
             .primary_key(Index::create().col(KycAnswer::Tenant).col(KycAnswer::CustomerId).col(KycAnswer::QuestionId))
             .to_owned();
-        manager.create_table(table).await
+        manager.create_table(table).await?;
+        let index = Index::create()
+            .name("ix_kyc_answer_time")
+            .table(KycAnswer::Table)
+            .col(KycAnswer::Tenant)
+            .col(KycAnswer::AnswerTime)
+            .to_owned();
+        manager.create_index(index).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
