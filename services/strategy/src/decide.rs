@@ -6,6 +6,7 @@ mod compile;
 pub(crate) mod v1;
 
 pub use compile::CompiledMap;
+pub(crate) use compile::purpose;
 use huan_proto::strategy::v1 as pb;
 
 /// The engine that new decisions are made by. Raised when a change alters any output; older ones stay callable.

@@ -83,7 +83,8 @@ impl Case<'_> {
                 format!("knowledge must be at most {} ms old", max_staleness(self.map.policy())),
             ),
             Stage::Consent => {
-                (format!("no consent for marketing on {channel}"), format!("consent for marketing on {channel}"))
+                let what = if strategy.purpose() == pb::ContactPurpose::Care { "care" } else { "marketing" };
+                (format!("no consent for {what} on {channel}"), format!("consent for {what} on {channel}"))
             }
             Stage::QuietHours => self.quiet_hours(candidate),
             Stage::Cap => self.cap(candidate, strategy),

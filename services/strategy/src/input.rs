@@ -1,12 +1,10 @@
 //! What a decision is made of, put together from what the service knows. Pure: whoever calls has read the stores. It
 //! gives every list its defined order and every number one writing, so that equal knowledge has equal bytes.
 
-use std::cmp::Reverse;
-
 use chrono::{DateTime, Utc};
 use huan_chassis::clock::{self, Day};
 use huan_proto::{
-    profile::v1 as profile,
+    profile::v1::{self as profile, Purpose},
     strategy::v1 as pb,
     types::v1::{Value, value::Kind},
 };
@@ -29,6 +27,8 @@ pub struct Facts<'a> {
     pub owner_path: &'a str,
     /// Consents, gates, risk level.
     pub standing: &'a profile::Standing,
+    /// What is allowed where the customer said nothing: one bit a purpose of profile's.
+    pub consent_defaults: i32,
     /// Values of the map's features, in its order.
     pub values: &'a [Value],
     /// The names of the memberships that hold.
@@ -60,7 +60,7 @@ pub struct Facts<'a> {
 pub struct Contact {
     /// The strategy.
     pub strategy_id: String,
-    /// True for marketing, false for service.
+    /// True for marketing, false for service and care.
     pub marketing: bool,
     /// The business day.
     pub day: Day,
@@ -81,7 +81,7 @@ pub fn input(map: &CompiledMap, key: &TenantKey, facts: &Facts<'_>) -> pb::Decis
         risk_level: facts.standing.risk_level.max(0) as u32,
         gates: gates(facts.standing),
         personalisation_refused: facts.standing.personalisation_refused,
-        consented_channels: consented_channels(map, facts.standing, facts.now),
+        consented_channels: consented_channels(map, facts, Purpose::Marketing),
         contacts: contacts(map, facts),
         strategy_contacts: strategy_contacts(map, facts),
         asked_channels: facts.asked_channels.to_vec(),
@@ -95,6 +95,7 @@ pub fn input(map: &CompiledMap, key: &TenantKey, facts: &Facts<'_>) -> pb::Decis
         minute_of_day: facts.minute_of_day,
         owner_path: facts.owner_path.to_owned(),
         paused_strategies: facts.stopped.to_vec(),
+        care_channels: if map.cares() { consented_channels(map, facts, Purpose::Care) } else { Vec::new() },
     }
 }
 
@@ -105,16 +106,24 @@ pub fn first_day(map: &CompiledMap, today: Day) -> Day {
     window_start(windows.fold(map.policy().cap_window_days, i32::max), today)
 }
 
-/// Tells whether marketing on a channel is allowed: the channel's own word holds before the general one; a word that
-/// has expired says nothing; no word is no.
-pub fn consents(standing: &profile::Standing, channel_id: &str, now: DateTime<Utc>) -> bool {
+/// Tells whether contact for a purpose on a channel is allowed: the channel's own word holds before the general one, of
+/// two a refusal; a word that has expired says nothing; where there is none the tenant's default holds, and marketing's
+/// is no whatever it says.
+pub fn consents(
+    standing: &profile::Standing,
+    defaults: i32,
+    purpose: Purpose,
+    channel_id: &str,
+    now: DateTime<Utc>,
+) -> bool {
     let holds = |word: &&profile::ConsentState| {
-        word.purpose == profile::Purpose::Marketing as i32
+        word.purpose == purpose as i32
             && (word.channel_id.is_empty() || word.channel_id == channel_id)
             && word.expire_time.as_ref().is_none_or(|at| clock::datetime(at).is_some_and(|at| now < at))
     };
     let words = standing.consents.iter().filter(holds);
-    words.min_by_key(|word| (word.channel_id.is_empty(), Reverse(!word.allowed))).is_some_and(|word| word.allowed)
+    let default = purpose != Purpose::Marketing && defaults & (1 << purpose as i32) != 0;
+    words.min_by_key(|word| (word.channel_id.is_empty(), word.allowed)).map_or(default, |word| word.allowed)
 }
 
 // One for every feature of the map; what is no finite number or came too short is missing.
@@ -141,9 +150,12 @@ fn gates(standing: &profile::Standing) -> Vec<u32> {
     sorted(standing.gates.iter().map(|gate| (*gate).max(0) as u32).collect())
 }
 
-fn consented_channels(map: &CompiledMap, standing: &profile::Standing, now: DateTime<Utc>) -> Vec<u32> {
+fn consented_channels(map: &CompiledMap, facts: &Facts<'_>, purpose: Purpose) -> Vec<u32> {
+    let allowed = |channel: &pb::Channel| {
+        consents(facts.standing, facts.consent_defaults, purpose, &channel.channel_id, facts.now)
+    };
     let channels = map.content().channels.iter().zip(0..);
-    channels.filter(|(channel, _)| consents(standing, &channel.channel_id, now)).map(|(_, index)| index).collect()
+    channels.filter(|(channel, _)| allowed(channel)).map(|(_, index)| index).collect()
 }
 
 fn contacts(map: &CompiledMap, facts: &Facts<'_>) -> u32 {
@@ -196,7 +208,27 @@ mod tests {
 
     fn allowed(words: &[profile::ConsentState]) -> bool {
         let standing = profile::Standing { consents: words.to_vec(), ..Default::default() };
-        consents(&standing, "sms", DateTime::from_timestamp(100, 0).unwrap())
+        // A default is none of marketing's.
+        consents(&standing, i32::MAX, Purpose::Marketing, "sms", DateTime::from_timestamp(100, 0).unwrap())
+    }
+
+    #[test]
+    fn a_default_holds_where_nothing_was_said_and_never_for_marketing() {
+        let care = |allowed, channel_id: &str, expires| profile::ConsentState {
+            purpose: Purpose::Care as i32,
+            ..word(channel_id, allowed, expires)
+        };
+        let yes = 1 << Purpose::Care as i32;
+        let allowed = |words: &[profile::ConsentState], defaults| {
+            let standing = profile::Standing { consents: words.to_vec(), ..Default::default() };
+            consents(&standing, defaults, Purpose::Care, "sms", DateTime::from_timestamp(100, 0).unwrap())
+        };
+        assert!(allowed(&[], yes) && !allowed(&[], 0) && !allowed(&[], 1 << Purpose::Marketing as i32));
+        assert!(allowed(&[word("sms", false, None)], yes), "another purpose says nothing");
+        assert!(!allowed(&[care(false, "sms", None)], yes) && !allowed(&[care(false, "", None)], yes));
+        assert!(allowed(&[care(false, "sms", Some(100))], yes), "what has ended says nothing");
+        assert!(!allowed(&[care(true, "sms", None), care(false, "sms", None)], yes), "a refusal goes first");
+        assert!(allowed(&[care(true, "sms", None)], 0));
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn exposure(map: &CompiledMap, input: &pb::DecisionInput, pick: &pb::OutputPick)
     Some(pb::Exposure {
         strategy_id: named.strategy_id.clone(),
         universal_held: v1::universal_held(map, strategy, input),
-        universal_share: if strategy.marketing { map.universal_share } else { 0.0 },
+        universal_share: if strategy.is_marketing() { map.universal_share } else { 0.0 },
         strategy_held: v1::strategy_held(strategy, input),
         strategy_share: strategy.holdout_share,
         propensity: pick.propensity,

@@ -105,6 +105,7 @@ struct Case {
     gates: Vec<u32>,
     stale: bool,
     consents: Vec<String>,
+    care: Vec<String>,
     minute: u32,
     contacts: u32,
     strategy_contacts: BTreeMap<String, u32>,
@@ -134,6 +135,7 @@ impl Default for Case {
             gates: Vec::new(),
             stale: false,
             consents: vec!["app".into(), "sms".into()],
+            care: Vec::new(),
             minute: 600,
             contacts: 0,
             strategy_contacts: BTreeMap::new(),
@@ -198,6 +200,7 @@ fn the_smallest_change_is_named() {
             "the value must rise by 4.00 minor units to overtake a_deposit on app",
         ),
         ("without consent there is no marketing", "a_deposit", "app", "consent for marketing on app"),
+        ("without consent for care nobody is called", "e_survey", "sms", "consent for care on sms"),
         ("quiet hours hold for marketing only", "a_deposit", "sms", "from minute 540"),
         ("the closing minute is quiet", "a_deposit", "sms", "from minute 540 of the next day"),
         ("a strategy's own cap holds", "b_fund", "app", "fewer than 1 contacts of this strategy in 7 days"),
@@ -236,7 +239,7 @@ fn map(file: &File) -> pb::MapContent {
             ..Default::default()
         }),
         features: ["balance", "has_deposit"].map(String::from).to_vec(),
-        memberships: ["excluded", "fund_lovers", "m", "reminded"].map(String::from).to_vec(),
+        memberships: ["excluded", "fund_lovers", "m", "reminded", "surveyed"].map(String::from).to_vec(),
         ..Default::default()
     }
 }
@@ -244,6 +247,7 @@ fn map(file: &File) -> pb::MapContent {
 fn strategy(written: &Strategy) -> pb::Strategy {
     let purpose = match written.purpose.as_str() {
         "service" => pb::ContactPurpose::Service,
+        "care" => pb::ContactPurpose::Care,
         _ => pb::ContactPurpose::Marketing,
     };
     let kind = match written.scenario.as_str() {
@@ -305,6 +309,7 @@ fn input(map: &pb::MapContent, case: &Case) -> pb::DecisionInput {
         stale: case.stale,
         minute_of_day: case.minute,
         owner_path: case.owner.clone(),
+        care_channels: channels(&case.care),
         paused_strategies: index(map.strategies.iter().map(|s| s.strategy_id.as_str()).collect(), &case.paused),
         ..Default::default()
     }

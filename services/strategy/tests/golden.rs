@@ -63,6 +63,7 @@ fn made() -> pb::DecisionRecord {
         merged_keys: &[],
         owner_path: "/hq/east",
         standing: &standing,
+        consent_defaults: 0,
         values: &[number(-0.0), number(12.5), Value::default(), day],
         memberships: &["m".into(), "elsewhere".into()],
         contacts: &[Contact { strategy_id: "s_03".into(), marketing: true, day: Day(bank::DAY) }],

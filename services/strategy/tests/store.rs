@@ -16,6 +16,7 @@ use huan_chassis::{
     store::{Store as Database, test},
 };
 use huan_proto::strategy::v1 as pb;
+use huan_strategy::record;
 use huan_strategy::store::{
     batch::{Ask, Job, Outcome},
     contact,
@@ -60,6 +61,29 @@ async fn another_map_is_noticed_in_the_commit() {
         bank.publish(&bank::content(9, 0)).await;
         let answers = bank.deciding.decide_batch(&[old]).await.unwrap();
         assert!(matches!(answers[0], Ok(Outcome::MapMoved)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_default_reaches_decisions_and_old_ones_replay() {
+    test::each(Migrator, async |db| {
+        let mut content = bank::content(10, 0);
+        content.strategies.iter_mut().for_each(|strategy| strategy.purpose = pb::ContactPurpose::Care as i32);
+        let bank = Bank::open(db, &content).await;
+        let picks = async |request: &str| {
+            decided(&bank.deciding.decide_batch(&[bank.job(request, "c-1")]).await.unwrap()[0]).1
+        };
+        assert_eq!(picks("r-1").await, 0, "nothing was said about care, and there is no default");
+        bank.care_by_default(true).await;
+        assert_eq!(picks("r-2").await, 1);
+        bank.care_by_default(false).await;
+        assert_eq!(picks("r-3").await, 0);
+        for row in decision::Entity::find().all(bank.db.read()).await.unwrap() {
+            let row = bank.db.vault().unwrap().unseal(vec![row]).await.unwrap().remove(0);
+            let replayed = record::replay(&row.payload, &bank.published.map).unwrap();
+            assert!(replayed.identical, "the record holds what was allowed then");
+        }
     })
     .await;
 }

@@ -24,9 +24,15 @@ pub fn row(message: &profile::Tenant) -> Result<Model> {
         time_zone: time_zone.to_owned(),
         clock_kind,
         clock_micros,
+        consent_defaults: message.consent_defaults.iter().fold(0, |bits, default| bits | bit(default)),
         map_number: 0,
         epoch: 0,
     })
+}
+
+/// The bit of a purpose that is allowed by default.
+fn bit(default: &profile::ConsentDefault) -> i32 {
+    if default.allowed { 1 << default.purpose.clamp(0, 30) } else { 0 }
 }
 
 /// What time it is for a tenant. Errors: Internal if its zone is unknown.

@@ -18,7 +18,7 @@ pub(crate) struct Strategy {
     pub(crate) any_of: Bits,
     pub(crate) none_of: Bits,
     pub(crate) scenario: Scenario,
-    pub(crate) marketing: bool,
+    pub(crate) purpose: pb::ContactPurpose,
     // Of the product; one that the map does not know is too risky for everybody.
     pub(crate) risk_level: u32,
     // Holders of the product are not eligible. The outer Option: whether it matters; the inner: where it stands.
@@ -29,6 +29,18 @@ pub(crate) struct Strategy {
     // Index of its draw among those of all strategies that hold out.
     pub(crate) draw: Option<usize>,
     pub(crate) plans: Vec<Plan>,
+}
+
+impl Strategy {
+    // Whether the caps and the holdout of all marketing are for it.
+    pub(crate) fn is_marketing(&self) -> bool {
+        self.purpose == pb::ContactPurpose::Marketing
+    }
+
+    // Whether it needs a consent, and therefore fresh knowledge, and keeps quiet hours.
+    pub(crate) fn needs_consent(&self) -> bool {
+        self.purpose != pb::ContactPurpose::Service
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +123,11 @@ impl CompiledMap {
         self.content.policy.as_ref().unwrap_or(NONE)
     }
 
+    /// Whether any strategy makes contact to care.
+    pub fn cares(&self) -> bool {
+        self.strategies.iter().any(|strategy| strategy.purpose == pb::ContactPurpose::Care)
+    }
+
     /// Finds a channel's index.
     pub fn channel(&self, channel_id: &str) -> Option<u32> {
         channel(&self.content, channel_id)
@@ -141,7 +158,7 @@ fn compile(content: &pb::MapContent, strategy: &pb::Strategy, draws: &mut usize)
         any_of: memberships(content, &audience.any_of),
         none_of: memberships(content, &audience.none_of),
         scenario: scenario(strategy),
-        marketing: strategy.purpose() != pb::ContactPurpose::Service,
+        purpose: purpose(strategy),
         risk_level: product.map_or(u32::MAX, |product| product.risk_level.max(1) as u32),
         held_feature: held_feature(content, strategy, product),
         value: value(content, strategy.value.as_ref()),
@@ -149,6 +166,14 @@ fn compile(content: &pb::MapContent, strategy: &pb::Strategy, draws: &mut usize)
         holdout_share: strategy.holdout_share,
         draw,
         plans: strategy.channels.iter().map(|plan| compile_plan(content, plan)).collect(),
+    }
+}
+
+/// What a strategy makes contact for: marketing, unless it says that it is something else.
+pub(crate) fn purpose(strategy: &pb::Strategy) -> pb::ContactPurpose {
+    match strategy.purpose() {
+        pb::ContactPurpose::Unspecified => pb::ContactPurpose::Marketing,
+        purpose => purpose,
     }
 }
 

@@ -79,7 +79,7 @@ fn barred(strategy: &Strategy, index: usize, input: &pb::DecisionInput) -> Optio
     if !input.gates.is_empty() {
         return Some(Stage::Gate);
     }
-    (strategy.marketing && input.stale).then_some(Stage::Stale)
+    (strategy.needs_consent() && input.stale).then_some(Stage::Stale)
 }
 
 // How far a channel of a strategy gets before it must compete; ARBITRATION if it may.
@@ -90,10 +90,10 @@ fn stage(
     plan: &Plan,
     input: &pb::DecisionInput,
 ) -> (Stage, Option<f64>) {
-    if strategy.marketing && input.consented_channels.binary_search(&plan.channel).is_err() {
+    if consented(strategy, input).is_some_and(|channels| channels.binary_search(&plan.channel).is_err()) {
         return (Stage::Consent, None);
     }
-    if strategy.marketing && !(plan.open_minute..plan.close_minute).contains(&input.minute_of_day) {
+    if strategy.needs_consent() && !(plan.open_minute..plan.close_minute).contains(&input.minute_of_day) {
         return (Stage::QuietHours, None);
     }
     if capped(map, strategy, index, input) {
@@ -110,9 +110,18 @@ fn stage(
     (Stage::Arbitration, value)
 }
 
+// The channels on which a strategy may make contact; none if it needs no consent.
+fn consented<'a>(strategy: &Strategy, input: &'a pb::DecisionInput) -> Option<&'a [u32]> {
+    match strategy.purpose {
+        pb::ContactPurpose::Service => None,
+        pb::ContactPurpose::Care => Some(&input.care_channels),
+        pb::ContactPurpose::Marketing | pb::ContactPurpose::Unspecified => Some(&input.consented_channels),
+    }
+}
+
 fn capped(map: &CompiledMap, strategy: &Strategy, index: usize, input: &pb::DecisionInput) -> bool {
     let contacts = input.strategy_contacts.get(index).copied().unwrap_or(0);
-    strategy.marketing && input.contacts >= map.cap || strategy.cap > 0 && contacts >= strategy.cap
+    strategy.is_marketing() && input.contacts >= map.cap || strategy.cap > 0 && contacts >= strategy.cap
 }
 
 /// propensity × (fixed + rate × feature) × lever − cost. A customer who refused personalisation is valued without the
@@ -147,14 +156,14 @@ fn pick(map: &CompiledMap, input: &pb::DecisionInput, candidates: &mut [Candidat
             continue;
         }
         let strategy = &map.strategies[chosen.strategy];
-        if strategy.marketing && contacts >= map.cap {
+        if strategy.is_marketing() && contacts >= map.cap {
             chosen.stage = Stage::Cap;
             continue;
         }
         chosen.stage = holdout(map, strategy, input);
         if chosen.stage != Stage::HeldStrategy {
             slots -= 1;
-            contacts += u32::from(strategy.marketing);
+            contacts += u32::from(strategy.is_marketing());
         }
         let value = chosen.value.unwrap_or(0.0);
         picks.push(pb::OutputPick { candidate: number, value, propensity: 1.0, stage: chosen.stage as i32 });
@@ -198,7 +207,7 @@ pub(crate) fn strategy_held(strategy: &Strategy, input: &pb::DecisionInput) -> b
 
 /// True if the customer is left alone by all marketing, and the strategy is marketing.
 pub(crate) fn universal_held(map: &CompiledMap, strategy: &Strategy, input: &pb::DecisionInput) -> bool {
-    strategy.marketing && input.universal_draw < map.universal_share
+    strategy.is_marketing() && input.universal_draw < map.universal_share
 }
 
 fn within(path: &str, root: &str) -> bool {

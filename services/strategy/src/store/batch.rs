@@ -22,12 +22,12 @@ use prost::Message as _;
 
 use super::{
     contact as state,
-    entity::{channel_load, contact, customer, decision},
+    entity::{channel_load, contact, customer, decision, tenant},
     published::Published,
 };
 use crate::{
     convert::change,
-    decide::CompiledMap,
+    decide::{self, CompiledMap},
     explain,
     holdout::{MasterKey, TenantKey},
     input::{self, Contact, Facts},
@@ -122,6 +122,8 @@ pub(crate) struct Batch {
 /// What a batch knows of a tenant.
 pub(crate) struct Tenant {
     pub(crate) epoch: i64,
+    /// What is allowed where nobody said anything: one bit a purpose.
+    pub(crate) consent_defaults: i32,
     pub(crate) key: TenantKey,
     pub(crate) time: TenantTime,
     pub(crate) now: DateTime<Utc>,
@@ -138,9 +140,10 @@ pub(crate) struct Writes {
 }
 
 impl Tenant {
-    pub(crate) fn new(tenant: &str, epoch: i64, time: TenantTime, key: &MasterKey) -> Tenant {
-        let now = time.now();
-        Tenant { epoch, key: key.tenant(tenant), now, today: time.day(now), time }
+    pub(crate) fn new(row: &tenant::Model, time: TenantTime, key: &MasterKey) -> Tenant {
+        let (now, consent_defaults) = (time.now(), row.consent_defaults);
+        let key = key.tenant(&row.tenant);
+        Tenant { epoch: row.epoch, consent_defaults, key, now, today: time.day(now), time }
     }
 
     fn minute_of_day(&self) -> u32 {
@@ -188,6 +191,7 @@ impl Batch {
             merged_keys: &merged_keys,
             owner_path: &customer.owner_path,
             standing: &Standing::decode(customer.payload.as_slice()).map_err(broken)?,
+            consent_defaults: tenant.consent_defaults,
             values: &job.evaluated.values,
             memberships: &job.evaluated.memberships,
             contacts: self.contacts.get(&key).map_or(&[], Vec::as_slice),
@@ -286,7 +290,7 @@ impl Batch {
             _ => return,
         };
         let (strategy_id, day) = (strategy.strategy_id.clone(), tenant.today);
-        let marketing = strategy.purpose() != pb::ContactPurpose::Service;
+        let marketing = decide::purpose(strategy) == pb::ContactPurpose::Marketing;
         let key = (job.tenant.clone(), job.ask.customer_id.clone());
         let contact = Contact { strategy_id: strategy_id.clone(), marketing, day };
         self.contacts.entry(key).or_default().push(contact);

@@ -118,7 +118,7 @@ impl Deciding {
         let mut found = HashMap::new();
         for (tenant, row) in tenants(&**tx, ids).await? {
             let time = convert::tenant::time(&row)?;
-            let known = Tenant::new(&tenant, row.epoch, time, &self.key);
+            let known = Tenant::new(&row, time, &self.key);
             found.insert(tenant, known);
         }
         Ok(found)

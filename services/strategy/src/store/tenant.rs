@@ -1,4 +1,4 @@
-//! Tenants: their clocks, and which map of each holds.
+//! Tenants: their clocks and defaults of consent, and which map of each holds.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,10 +21,11 @@ impl Store {
     }
 }
 
-/// Takes in a tenant's clock, as the feed tells it. Its map stays.
+/// Takes in a tenant's clock and defaults, as the feed tells them. Its map stays.
 pub(crate) async fn put_tenant(tx: &Tx, message: &profile::Tenant) -> Result<()> {
-    let clock = [tenant::Column::TimeZone, tenant::Column::ClockKind, tenant::Column::ClockMicros];
-    let replace = OnConflict::column(tenant::Column::Tenant).update_columns(clock).to_owned();
+    use tenant::Column;
+    let told = [Column::TimeZone, Column::ClockKind, Column::ClockMicros, Column::ConsentDefaults];
+    let replace = OnConflict::column(Column::Tenant).update_columns(told).to_owned();
     let row = convert::tenant::row(message)?.into_active_model();
     tenant::Entity::insert(row).on_conflict(replace).exec_without_returning(&**tx).await?;
     Ok(())
@@ -67,6 +68,7 @@ fn unknown(tenant: &str) -> tenant::Model {
         time_zone: convert::tenant::TIME_ZONE.to_owned(),
         clock_kind: 0,
         clock_micros: 0,
+        consent_defaults: 0,
         map_number: 0,
         epoch: 0,
     }

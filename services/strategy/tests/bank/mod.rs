@@ -74,6 +74,16 @@ impl Bank {
         tx.commit().await.unwrap();
     }
 
+    /// Lets the feed tell what the tenant allows where a customer said nothing about care.
+    pub async fn care_by_default(&self, allowed: bool) {
+        let default = profile::ConsentDefault { purpose: Purpose::Care as i32, allowed };
+        let tx = self.db.begin().await.unwrap();
+        let tenant = profile::Tenant { consent_defaults: vec![default], ..tenant_message() };
+        let header = Header { tenant_id: TENANT.into(), ..Default::default() };
+        customer::apply(&tx, &[response(header, Change::Tenant(tenant))]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// A decision to be made for a member of "m" of whom everything is known.
     pub fn job(&self, request_id: &str, customer_id: &str) -> Arc<Job> {
         job(self.published.clone(), request_id, customer_id)
@@ -173,9 +183,7 @@ pub fn shuffle<T>(items: &mut [T], seed: u64) {
 
 /// Lets the feed tell of the tenant and of customers, all under /hq and with consent to everything.
 pub async fn fill(db: &Database, customers: &[&str]) {
-    let at = prost_types::Timestamp { seconds: i64::from(DAY) * 86_400 + 7_200, nanos: 0 };
-    let clock = profile::BusinessClock { source: Some(Source::FixedTime(at)) };
-    let tenant = profile::Tenant { tenant_id: TENANT.into(), clock: Some(clock), ..Default::default() };
+    let tenant = tenant_message();
     let consent = ConsentState { purpose: Purpose::Marketing as i32, allowed: true, ..Default::default() };
     let standing = Standing { consents: vec![consent], ..Default::default() };
     let mut batch = vec![response(Header { tenant_id: TENANT.into(), ..Default::default() }, Change::Tenant(tenant))];
@@ -185,6 +193,12 @@ pub async fn fill(db: &Database, customers: &[&str]) {
     let tx = db.begin().await.unwrap();
     customer::apply(&tx, &batch).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+fn tenant_message() -> profile::Tenant {
+    let at = prost_types::Timestamp { seconds: i64::from(DAY) * 86_400 + 7_200, nanos: 0 };
+    let clock = profile::BusinessClock { source: Some(Source::FixedTime(at)) };
+    profile::Tenant { tenant_id: TENANT.into(), clock: Some(clock), ..Default::default() }
 }
 
 fn header(id: &str) -> Header {

@@ -20,7 +20,7 @@ pub struct Model {
     pub strategy_id: String,
     /// The channel.
     pub channel_id: String,
-    /// True for marketing, false for service.
+    /// True for marketing, false for service and care.
     pub marketing: bool,
     /// The business day, in days since the epoch.
     pub day: i32,

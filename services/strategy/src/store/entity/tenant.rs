@@ -15,6 +15,8 @@ pub struct Model {
     pub clock_kind: i16,
     /// The offset or the fixed moment, in microseconds.
     pub clock_micros: i64,
+    /// What is allowed where a customer said nothing: one bit a purpose of profile's.
+    pub consent_defaults: i32,
     /// Number of the published map; 0 = none.
     pub map_number: i64,
     /// Grows whenever the map, or which of its strategies are stopped, changes.

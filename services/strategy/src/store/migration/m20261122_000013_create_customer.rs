@@ -46,6 +46,7 @@ fn tenant() -> TableCreateStatement {
         .col(ColumnDef::new(Tenant::TimeZone).string().not_null())
         .col(ColumnDef::new(Tenant::ClockKind).small_integer().not_null())
         .col(ColumnDef::new(Tenant::ClockMicros).big_integer().not_null())
+        .col(ColumnDef::new(Tenant::ConsentDefaults).integer().not_null())
         .col(ColumnDef::new(Tenant::MapNumber).big_integer().not_null())
         .col(ColumnDef::new(Tenant::Epoch).big_integer().not_null())
         .primary_key(Index::create().col(Tenant::Tenant))
@@ -76,6 +77,7 @@ enum Tenant {
     TimeZone,
     ClockKind,
     ClockMicros,
+    ConsentDefaults,
     MapNumber,
     Epoch,
 }
