@@ -71,9 +71,8 @@ async fn a_changed_default_reaches_decisions_and_old_ones_replay() {
         let mut content = bank::content(10, 0);
         content.strategies.iter_mut().for_each(|strategy| strategy.purpose = pb::ContactPurpose::Care as i32);
         let bank = Bank::open(db, &content).await;
-        let picks = async |request: &str| {
-            decided(&bank.deciding.decide_batch(&[bank.job(request, "c-1")]).await.unwrap()[0]).1
-        };
+        let picks =
+            async |request: &str| decided(&bank.deciding.decide_batch(&[bank.job(request, "c-1")]).await.unwrap()[0]).1;
         assert_eq!(picks("r-1").await, 0, "nothing was said about care, and there is no default");
         bank.care_by_default(true).await;
         assert_eq!(picks("r-2").await, 1);

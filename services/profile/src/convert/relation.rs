@@ -217,6 +217,20 @@ pub fn mirrored(row: &relation::Model) -> relation::Model {
     }
 }
 
+/// A relation as it stands once a row was put over what is known of it: days that the row leaves empty stay, unless its
+/// first day is at or after the end that is known, which begins it anew. Error: what is wrong with end_day.
+pub fn over(known: Option<&relation::Model>, row: relation::Model, now: i64) -> Result<relation::Model, &'static str> {
+    let (old_start, old_end) = known.map_or((None, None), |known| (known.start_day, known.end_day));
+    let begins_anew = row.start_day.is_some_and(|start| old_end.is_some_and(|end| end <= start));
+    let start_day = row.start_day.or(old_start);
+    let end_day = row.end_day.or(old_end.filter(|_| !begins_anew));
+    if end_day.is_some_and(|end| start_day.is_some_and(|start| end <= start)) {
+        return Err("is not after start_day");
+    }
+    let create_time = known.map_or(now, |known| known.create_time);
+    Ok(relation::Model { start_day, end_day, create_time, update_time: now, ..row })
+}
+
 /// Whether two rows of the same relation say the same.
 pub fn same(one: &relation::Model, other: &relation::Model) -> bool {
     let said = |row: &relation::Model| (row.contact_kind, row.start_day, row.end_day, row.weight.to_bits());
@@ -245,4 +259,37 @@ pub fn message(row: relation::Model) -> pb::Relation {
 pub fn check_end(row: &relation::Model, end_day: i32) -> Result<()> {
     let fits = row.start_day.is_none_or(|start_day| start_day < end_day);
     if fits { Ok(()) } else { Err(Error::invalid("end_day", "is not after start_day")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dated(start_day: Option<i32>, end_day: Option<i32>) -> relation::Model {
+        let relation = pb::Relation {
+            from_customer_id: "a".into(),
+            r#type: pb::RelationType::Supplies.into(),
+            to_customer_id: "b".into(),
+            source: "core".into(),
+            ..Default::default()
+        };
+        let mut faults = Faults::new();
+        let row = row(&mut faults, "r", relation, "bank");
+        assert!(faults.is_empty());
+        relation::Model { start_day, end_day, ..row }
+    }
+
+    #[test]
+    fn days_left_empty_stay_and_a_start_after_the_end_begins_anew() {
+        let put = |known: (Option<i32>, Option<i32>), given: (Option<i32>, Option<i32>)| {
+            over(Some(&dated(known.0, known.1)), dated(given.0, given.1), 1).map(|row| (row.start_day, row.end_day))
+        };
+        assert_eq!(put((Some(3), Some(9)), (None, None)), Ok((Some(3), Some(9))));
+        assert_eq!(put((Some(3), Some(9)), (Some(4), None)), Ok((Some(4), Some(9))));
+        assert_eq!(put((Some(3), Some(9)), (None, Some(8))), Ok((Some(3), Some(8))));
+        assert_eq!(put((Some(3), Some(9)), (Some(9), None)), Ok((Some(9), None)), "it begins anew");
+        assert_eq!(put((None, Some(9)), (Some(12), Some(20))), Ok((Some(12), Some(20))));
+        assert!(put((Some(3), None), (None, Some(3))).is_err());
+        assert_eq!(over(None, dated(Some(3), None), 7).map(|row| (row.start_day, row.create_time)), Ok((Some(3), 7)));
+    }
 }

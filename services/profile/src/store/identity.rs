@@ -21,7 +21,7 @@ use super::{
 use crate::convert::{self, identity::APP_DEVICE};
 
 /// The most identities of a customer.
-const MAX_IDENTITIES: u64 = 1000;
+pub const MAX_IDENTITIES: u64 = 1000;
 
 impl Store {
     /// Gives a customer an identity. Errors: NotFound; AlreadyExists if another profile has it; WrongState if the

@@ -56,12 +56,17 @@ impl Store {
                 continue;
             }
             let old = old.get(&(row.customer_id.clone(), row.relation_type, row.other_id.clone()));
+            let row = match convert::relation::over(old, row, now) {
+                Ok(row) => row,
+                Err(fault) => {
+                    done.faults.push(convert::row_fault(index, format!("relations[{index}].end_day"), fault));
+                    continue;
+                }
+            };
             *(if old.is_some() { &mut done.updated } else { &mut done.created }) += 1;
-            if old.is_some_and(|old| convert::relation::same(old, &row)) {
-                continue;
+            if old.is_none_or(|old| !convert::relation::same(old, &row)) {
+                changed.push(row);
             }
-            let create_time = old.map_or(now, |old| old.create_time);
-            changed.push(relation::Model { create_time, update_time: now, ..row });
         }
         write(&tx, changed.clone()).await?;
         follow(&tx, view, customers, &changed).await?;

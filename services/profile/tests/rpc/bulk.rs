@@ -170,6 +170,22 @@ async fn consents_and_identities_land_with_their_row() {
 }
 
 #[tokio::test]
+async fn a_customer_has_at_most_a_thousand_identities() {
+    let bank = Bank::open().await;
+    let identity = |n| pb::Identity { namespace: "account".into(), value: format!("A-{n}"), ..Default::default() };
+    let twenty = |number, customer_id, first: i64| {
+        let identities = (first..first + 20).map(identity).collect();
+        pb::BulkRow { identities, ..row(number, customer_id, 1) }
+    };
+    let answer = load(&bank, batch("l-1", (0..49).map(|place| twenty(place + 1, "C-1", 20 * place)).collect())).await;
+    assert_eq!(counts(&answer).4, 0);
+    let rows = vec![twenty(1, "C-1", 979), twenty(2, "C-1", 1000), twenty(3, "C-2", 2000)];
+    let answer = load(&bank, batch("l-2", rows)).await;
+    assert_eq!(answer.faults.len(), 19, "one of the row before is known, so one more fits");
+    assert_eq!((named(&answer)[0], counts(&answer).4), ((2, "identities[1]"), 1));
+}
+
+#[tokio::test]
 async fn relations_land_with_their_row_if_the_other_end_is_there() {
     let bank = Bank::open().await;
     let relation = |to: &str| pb::Relation {

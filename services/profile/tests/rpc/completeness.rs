@@ -96,6 +96,19 @@ async fn completeness_follows_answers_and_the_profile_at_once() {
     };
     bank.relations().delete_relation(bank.service(delete)).await.unwrap();
     assert_eq!(weight(&bank, "F-1").await, 3.0);
+    let relations = vec![relation("F-1", Type::PaysWagesOf, "C-1")];
+    let row = pb::BulkRow { row: 1, customer_id: "C-1".into(), relations, ..Default::default() };
+    let request = pb::LoadRowsRequest {
+        load_id: "l-1".into(),
+        source: "relations.csv".into(),
+        source_hash: "h".into(),
+        first_row: 1,
+        next_row: 2,
+        rows: vec![row],
+        ..Default::default()
+    };
+    assert!(bank.bulk().load_rows(bank.service(request)).await.unwrap().into_inner().faults.is_empty());
+    assert_eq!(weight(&bank, "F-1").await, 4.0);
     answer(&bank, "C-1", "risks", NOON).await;
     assert_eq!(weight(&bank, "C-1").await, 1.0, "of whom something was answered, the questions are about");
 }

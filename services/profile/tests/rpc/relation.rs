@@ -78,6 +78,32 @@ async fn relations_are_seen_from_both_ends() {
 }
 
 #[tokio::test]
+async fn days_left_empty_stay_when_a_relation_is_put_again() {
+    let bank = open().await;
+    let dated = |start_day: &str, end_day: &str| pb::Relation {
+        start_day: start_day.into(),
+        end_day: end_day.into(),
+        ..relation("a", Type::Supplies, "b")
+    };
+    let days = async || {
+        let request = pb::ListRelationsRequest { include_all_days: true, ..list("a", View::Buyers) };
+        let row =
+            bank.relations().list_relations(bank.service(request)).await.unwrap().into_inner().relations.remove(0);
+        (row.start_day, row.end_day)
+    };
+    let is = |start_day: &str, end_day: &str| (start_day.to_owned(), end_day.to_owned());
+    put(&bank, vec![dated("2024-01-01", "2024-06-01")]).await;
+    let again = pb::Relation { weight: Some(0.5), ..dated("", "") };
+    assert_eq!(put(&bank, vec![again]).await.updated, 1);
+    assert_eq!(days().await, is("2024-01-01", "2024-06-01"), "what a table does not say is not taken away");
+    let faults = put(&bank, vec![dated("", "2024-01-01")]).await.faults;
+    assert_eq!(faults[0].field, "relations[0].end_day");
+    put(&bank, vec![dated("2024-06-10", "")]).await;
+    assert_eq!(days().await, is("2024-06-10", ""), "it begins anew");
+    assert_eq!(others(&bank, list("b", View::Suppliers)).await, ["a"]);
+}
+
+#[tokio::test]
 async fn the_easy_questions_have_easy_answers() {
     let bank = open().await;
     let relations = vec![

@@ -15,7 +15,9 @@ use crate::{
     store::{
         CHUNK, UNKNOWN, consent as spoken, customer as customers,
         entity::{consent, customer, holding, identity, relation, tag, tag_definition as tag_definition_entity},
-        erasure, hold, kyc, relation as relations, tag_definition,
+        erasure, hold,
+        identity::MAX_IDENTITIES,
+        kyc, relation as relations, tag_definition,
         tenant::View,
     },
 };
@@ -67,6 +69,8 @@ pub struct Stage<'a> {
     /// Whether customers refused personalisation, as far as they said so themselves: no table goes over that.
     said: HashMap<String, bool>,
     identities: HashMap<(String, String), (identity::Model, bool)>,
+    /// How many identities the customers have whom rows give some.
+    identity_counts: HashMap<String, u64>,
     /// The profiles of those who have the identities.
     roots: HashMap<String, String>,
     consents: HashSet<Said>,
@@ -119,6 +123,7 @@ impl<'a> Stage<'a> {
             customer_mask: batch.customer_mask.clone(),
             holding_mask: batch.holding_mask.clone(),
             roots: roots(tx, &view.tenant, &identities).await?,
+            identity_counts: counts(tx, &view.tenant, rows).await?,
             customers,
             holdings,
             dictionary: if tagged { tag_definition::dictionary(&**tx, &view.tenant).await? } else { HashMap::new() },
@@ -159,8 +164,11 @@ impl<'a> Stage<'a> {
         }
         for identity in row.identities {
             let key = (identity.namespace.clone(), identity.value_hash.clone());
-            change |= !self.identities.contains_key(&key);
-            self.identities.entry(key).or_insert((identity, true));
+            if !self.identities.contains_key(&key) {
+                change = true;
+                *self.identity_counts.entry(row.customer_id.clone()).or_default() += 1;
+                self.identities.insert(key, (identity, true));
+            }
         }
         for consent in row.consents {
             if self.consents.insert(said(&consent)) {
@@ -271,7 +279,7 @@ impl<'a> Stage<'a> {
         Ok(changed)
     }
 
-    /// The row's own customer may be new with it; the other end must be there.
+    /// The row's own customer may be new with it; the other end must be there, and the days fit what is known.
     fn check_relations(&self, faults: &mut Faults, row: &Row) {
         for (index, relation) in row.relations.iter().enumerate() {
             let ends = [("from_customer_id", &relation.customer_id), ("to_customer_id", &relation.other_id)];
@@ -279,6 +287,10 @@ impl<'a> Stage<'a> {
                 if *id != row.customer_id && !self.customers.contains_key(id) {
                     faults.add(format!("relations[{index}].{field}"), UNKNOWN);
                 }
+            }
+            let key = (relation.customer_id.clone(), relation.relation_type, relation.other_id.clone());
+            if let Err(fault) = convert::relation::over(self.relations.get(&key), relation.clone(), self.now) {
+                faults.add(format!("relations[{index}].end_day"), fault);
             }
         }
     }
@@ -296,6 +308,7 @@ impl<'a> Stage<'a> {
     }
 
     fn check_identities(&self, faults: &mut Faults, row: &Row) {
+        let mut count = self.identity_counts.get(&row.customer_id).copied().unwrap_or_default();
         for (index, identity) in row.identities.iter().enumerate() {
             let key = (identity.namespace.clone(), identity.value_hash.clone());
             let profile = |id: &str| {
@@ -305,6 +318,10 @@ impl<'a> Stage<'a> {
             let owner = self.identities.get(&key).map(|(known, _)| profile(&known.customer_id));
             if owner.is_some_and(|owner| owner != profile(&row.customer_id)) {
                 faults.add(format!("identities[{index}]"), "is another customer's");
+            }
+            count += u64::from(!self.identities.contains_key(&key));
+            if count > MAX_IDENTITIES {
+                faults.add(format!("identities[{index}]"), format!("is more than the {MAX_IDENTITIES} of a customer"));
             }
         }
     }
@@ -319,10 +336,11 @@ fn put_relation(
 ) -> bool {
     let key = (row.customer_id.clone(), row.relation_type, row.other_id.clone());
     let old = known.get(&key);
+    // One whose days do not fit what is known was refused with its row.
+    let Ok(row) = convert::relation::over(old, row, now) else { return false };
     if old.is_some_and(|old| convert::relation::same(old, &row)) {
         return false;
     }
-    let row = relation::Model { create_time: old.map_or(now, |old| old.create_time), update_time: now, ..row };
     known.insert(key.clone(), row.clone());
     fresh.insert(key, row);
     true
@@ -390,6 +408,22 @@ async fn identities(
             let rows = query.filter(identity::Column::ValueHash.is_in(hashes.iter().copied())).all(&**tx).await?;
             found.extend(rows.into_iter().map(|row| ((row.namespace.clone(), row.value_hash.clone()), (row, false))));
         }
+    }
+    Ok(found)
+}
+
+/// How many identities those customers have whom these rows give some.
+async fn counts(tx: &Tx, tenant: &str, rows: &[Row]) -> Result<HashMap<String, u64>> {
+    let ids: BTreeSet<&str> =
+        rows.iter().filter(|row| !row.identities.is_empty()).map(|row| row.customer_id.as_str()).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let mut found = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(CHUNK) {
+        let query = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
+        let query = query.filter(identity::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+        let query = query.column(identity::Column::CustomerId).column_as(identity::Column::ValueHash.count(), "count");
+        let counts: Vec<(String, i64)> = query.group_by(identity::Column::CustomerId).into_tuple().all(&**tx).await?;
+        found.extend(counts.into_iter().map(|(customer_id, count)| (customer_id, count.unsigned_abs())));
     }
     Ok(found)
 }
