@@ -1,5 +1,5 @@
-//! Group commit: many callers' writes in one transaction, each answered after its commit. It owns the queue and what
-//! happens when a batch fails; the transaction is the caller's.
+//! Group commit: many callers' writes in one transaction, each answered after its commit; reads may be grouped the same
+//! way. It owns the queue and what happens when a batch fails; the transaction is the caller's.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -35,7 +35,10 @@ pub mod tag_definition;
 pub mod tenant;
 pub mod vector;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use huan_chassis::{
     Error, Result,
@@ -43,6 +46,7 @@ use huan_chassis::{
     page,
     store::{Store as Database, Tx},
 };
+use huan_proto::profile::v1::GetProfileResponse;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IdenStatic, IntoActiveModel, Iterable, PrimaryKeyToColumn,
     Value,
@@ -60,6 +64,9 @@ const CHUNK: usize = 500;
 const UNKNOWN: &str = "is not a customer";
 /// Batches a group commit at most.
 const GROUP: usize = 16;
+/// Reads of profiles that are answered together at most, and how many such groups at a time.
+const READS: usize = 32;
+const READERS: usize = 2;
 
 /// The store of the profile service. Clones share everything.
 #[derive(Clone, Debug)]
@@ -67,6 +74,7 @@ pub struct Store {
     db: Database,
     tenants: Arc<Tenants>,
     ingest: Writer<Arc<ingest::Job>, ingest::Taken>,
+    readers: Arc<Readers>,
     roll: Arc<Notify>,
     exports: Arc<Notify>,
     build: Arc<Notify>,
@@ -81,10 +89,12 @@ impl Store {
             Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), jobs)))
         };
         let tenants = Arc::new(Tenants::new(db.clone()));
+        let readers = Arc::new(Readers::start(&db));
         Self {
             db,
             tenants,
             ingest,
+            readers,
             roll: Arc::default(),
             exports: Arc::default(),
             build: Arc::default(),
@@ -95,6 +105,27 @@ impl Store {
     /// The database, for what the chassis does with it.
     pub fn database(&self) -> &Database {
         &self.db
+    }
+}
+
+/// Those who read profiles for whoever asks, in turn.
+#[derive(Debug)]
+struct Readers {
+    readers: [Writer<Arc<profile::Asked>, GetProfileResponse>; READERS],
+    asked: AtomicUsize,
+}
+
+impl Readers {
+    fn start(db: &Database) -> Self {
+        let reader = |_| {
+            let db = db.clone();
+            Writer::spawn(READS, move |asked| Box::pin(profile::answer(db.clone(), asked)))
+        };
+        Self { readers: std::array::from_fn(reader), asked: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> &Writer<Arc<profile::Asked>, GetProfileResponse> {
+        &self.readers[self.asked.fetch_add(1, Ordering::Relaxed) % READERS]
     }
 }
 

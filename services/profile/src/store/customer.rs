@@ -228,6 +228,19 @@ pub async fn whole(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -
     found.into_iter().next().ok_or(Error::NotFound { what: "customer", field: "customer_id" })
 }
 
+/// The profiles that customers are part of, by the customers; the envelopes stay sealed. Who is not there is left out.
+pub async fn wholes(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<HashMap<String, Root>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(CHUNK) {
+        let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
+        rows.extend(query.filter(customer::Column::CustomerId.is_in(ids.iter().copied())).all(db).await?);
+    }
+    let asked: Vec<(String, String)> = rows.iter().map(|row| (row.customer_id.clone(), row.root_id.clone())).collect();
+    let roots = root::of(db, tenant, rows).await?.into_iter();
+    let roots: HashMap<String, Root> = roots.map(|root| (root.customer.customer_id.clone(), root)).collect();
+    Ok(asked.into_iter().filter_map(|(id, root_id)| Some((id, roots.get(&root_id)?.clone()))).collect())
+}
+
 /// Reads a customer, whose envelope stays sealed. Errors: NotFound.
 pub async fn find(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -> Result<customer::Model> {
     by_id(tenant, customer_id).one(db).await?.ok_or(Error::NotFound { what: "customer", field: "customer_id" })
