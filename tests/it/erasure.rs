@@ -1,7 +1,11 @@
-//! A person is erased: nothing that names them is left in any file of any service, what they were decided cannot be read
-//! any more, everybody else is served as before, and what was counted still counts. A hold keeps them until it is lifted.
+//! A person is erased: nothing that names them is left in any file or table of any service, what they were decided cannot
+//! be read any more, everybody else is served as before, and what was counted still counts; an erasure that is cut short
+//! is finished at the next start. A hold keeps them until it is lifted.
 
-use std::{fs, path::Path};
+mod person;
+mod remains;
+
+use std::{fs, path::Path, time::Duration};
 
 use huan::{
     Suite,
@@ -17,9 +21,8 @@ use huan_proto::{
     error::v1::ErrorReason as Reason,
     evaluation::v1::{ArmCount, ListArmsRequest, review_service_client::ReviewServiceClient},
     profile::v1::{
-        self as pb, identity_service_client::IdentityServiceClient, profile_service_client::ProfileServiceClient,
-        rights_service_client::RightsServiceClient, snapshot_service_client::SnapshotServiceClient,
-        tenant_service_client::TenantServiceClient,
+        self as pb, profile_service_client::ProfileServiceClient, rights_service_client::RightsServiceClient,
+        snapshot_service_client::SnapshotServiceClient, tenant_service_client::TenantServiceClient,
     },
     segment::v1::{EvaluateCustomerRequest, membership_service_client::MembershipServiceClient},
     strategy::v1::{
@@ -28,23 +31,29 @@ use huan_proto::{
 };
 use tonic::{Code, Status};
 
+use self::person::{ERASED, SECOND};
+use crate::ask;
+
 const TENANT: &str = "forgetful";
-const ERASED: &str = "ZZ90417733";
-const NAME: &str = "Erasmus Vanish-Markworth";
-const PHONE: &str = "13977700117";
-const ID_NUMBER: &str = "11010119800101889X";
-const ADDRESS: &str = "117 Oblivion Street";
-const ACCOUNT: &str = "6222029000077117";
-const EVENT: &str = "txn-ZZ90417733-salary";
-/// All that names the erased person.
-const MARKERS: [&str; 7] = [ERASED, NAME, PHONE, ID_NUMBER, ADDRESS, ACCOUNT, EVENT];
+const SERVICES: [&str; 3] = ["segment", "strategy", "evaluation"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_erased_person_is_in_no_file_and_all_else_stands() {
+async fn an_erased_person_is_in_no_file_and_all_else_stands_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let suite = Suite::start(&Place::folder(folder.path())).await.unwrap();
+    erase_whole(&Place::folder(folder.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_in_no_table_and_all_else_stands_on_postgres() {
+    let folder = tempfile::tempdir().unwrap();
+    erase_whole(&ask::on_postgres(Place::folder(folder.path())).await).await;
+}
+
+async fn erase_whole(place: &Place) {
+    let suite = Suite::start(place).await.unwrap();
     let bank = Bank::open(&suite.doors).await;
-    bank.snapshot().await;
+    bank.snapshot("numbered", true).await;
+    bank.snapshot("keyed", false).await;
     let everybody: Vec<&str> = bank.others.iter().map(String::as_str).chain([ERASED]).collect();
     let decided = bank.decide(&everybody).await;
     let exposed = decided.iter().any(|one| one.customer_id == ERASED && one.would_be().next().is_some());
@@ -53,40 +62,41 @@ async fn an_erased_person_is_in_no_file_and_all_else_stands() {
     demo::wait_for_feeds(&suite.doors, "evaluation").await.unwrap();
     let counted = bank.arms().await;
     assert!(!counted.is_empty());
-    bank.reads_all(ERASED).await;
-    let before = bytes(folder.path());
-    assert!(holds(&before, ERASED), "the number itself lies in the files");
-    for marker in [NAME, PHONE, ID_NUMBER, ADDRESS, ACCOUNT] {
-        assert!(!holds(&before, marker), "{marker} lies plain in the files");
-    }
+    let key = bank.reads_all().await;
+    assert_eq!(remains::absent(place, &person::plain()).await, [""; 0], "this lies in the files");
+    assert_eq!(remains::left(place, &person::sealed()).await, [""; 0], "this lies plain in the files");
+    let snapshots = Place::folder(place.folder.join("snapshots"));
+    assert_eq!(remains::left(&snapshots, std::slice::from_ref(&key)).await.len(), 2, "both snapshots hold the person");
 
-    assert_eq!(bank.erase().await.state(), pb::ErasureState::Done);
-    for service in ["segment", "strategy", "evaluation"] {
+    // The snapshots cannot be reached, then all goes down.
+    let away = place.folder.join("away");
+    fs::rename(&snapshots.folder, &away).unwrap();
+    let erasing = bank.erase().await;
+    assert_eq!(erasing.state(), pb::ErasureState::Erasing);
+    assert_eq!(bank.profile(ERASED).await.unwrap_err().code(), Code::NotFound);
+    suite.stop().await.unwrap();
+    bring_back(&away, &snapshots.folder);
+    let suite = Suite::start(place).await.unwrap();
+    let bank = Bank { desk: Desk::new(&suite.doors, TENANT).unwrap(), ..bank };
+    bank.wait_until_erased(&erasing.erasure_id).await;
+    for service in SERVICES {
         demo::wait_for_feeds(&suite.doors, service).await.unwrap();
     }
-    assert_eq!(bank.profile(ERASED).await.unwrap_err().code(), Code::NotFound);
-    assert_eq!(bank.evaluate(ERASED).await.unwrap_err().code(), Code::NotFound);
-    assert!(bank.evaluate(&bank.others[0]).await.is_ok());
-    assert!(bank.profile(&bank.others[0]).await.is_ok());
-    for one in &decided {
-        let is_erased = one.customer_id == ERASED;
-        for answer in [bank.replays(one).await.map(|same| assert!(same)), bank.explains(one).await.map(drop)] {
-            match answer {
-                Err(status) => assert!(is_erased && reason(&status) == Some(Reason::Erased), "{status}"),
-                Ok(()) => assert!(!is_erased, "the record of an erased person was read"),
-            }
-        }
-    }
+    bank.is_forgotten(&decided).await;
     assert_eq!(bank.arms().await, counted, "what was counted still counts");
-    let again = load::customers(&bank.desk.door("admin"), [person()].into_iter(), 0).await.unwrap();
-    assert_eq!((again.new, again.refused), (0, 1), "the next load does not bring them back");
+    // The last of it leaves a file after the commit that the feeds were waited for.
+    settle(async || remains::left(place, &person::marks()).await.is_empty()).await;
 
     suite.stop().await.unwrap();
-    let left = bytes(folder.path());
-    for marker in MARKERS {
-        assert!(!holds(&left, marker), "{marker} is left in {:?}", files_with(folder.path(), marker));
-    }
-    assert!(holds(&left, &bank.others[0]), "the files hold the others");
+    assert_eq!(remains::left(place, &person::marks()).await, [""; 0], "this is left");
+    assert_eq!(remains::left(&snapshots, &[key]).await, [""; 0], "this is left");
+    assert_eq!(remains::absent(place, &bank.others).await, [""; 0], "the others are there");
+}
+
+/// Puts a folder's files back where they were; what was written there meanwhile, if anything, stays.
+fn bring_back(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::rename(from, to).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,48 +137,12 @@ impl Bank {
     async fn open(doors: &Doors) -> Self {
         let others = demo::prepare(doors, TENANT, 1, 40).await.unwrap();
         let bank = Self { desk: Desk::new(doors, TENANT).unwrap(), others };
-        bank.add_person().await;
-        for service in ["segment", "strategy", "evaluation"] {
+        let now = bank.now(&bank.desk.door("admin")).await;
+        person::plant(&bank.desk, now, &bank.others).await;
+        for service in SERVICES {
             demo::wait_for_feeds(doors, service).await.unwrap();
         }
         bank
-    }
-
-    async fn add_person(&self) {
-        let admin = self.desk.door("admin");
-        load::customers(&admin, [person()].into_iter(), 0).await.unwrap();
-        let identity = Some(pb::Identity { namespace: "account".into(), value: ACCOUNT.into(), ..Default::default() });
-        let request = pb::AddIdentityRequest { customer_id: ERASED.into(), identity };
-        IdentityServiceClient::new(admin.channel.clone()).add_identity(admin.request(request)).await.unwrap();
-        let holding = pb::Holding {
-            holding_id: ACCOUNT.into(),
-            customer_id: ERASED.into(),
-            kind: "account".into(),
-            open_day: "2024-01-31".into(),
-            balance_minor: 5_000_000,
-            ..Default::default()
-        };
-        load::holdings(&admin, [holding].into_iter()).await.unwrap();
-        let now = self.now(&admin).await;
-        let consent = pb::Consent {
-            customer_id: ERASED.into(),
-            purpose: pb::Purpose::Marketing.into(),
-            allowed: true,
-            evidence: "branch".into(),
-            decide_time: Some(now),
-            ..Default::default()
-        };
-        load::consents(&admin, [consent].into_iter()).await.unwrap();
-        let event = pb::Event {
-            source: "core".into(),
-            source_id: EVENT.into(),
-            customer_id: ERASED.into(),
-            r#type: "salary".into(),
-            occur_time: Some(now),
-            amount_minor: 2_000_000,
-            ..Default::default()
-        };
-        assert_eq!(load::events(&admin, [event].into_iter()).await.unwrap().new, 1);
     }
 
     async fn now(&self, door: &Door) -> prost_types::Timestamp {
@@ -176,28 +150,23 @@ impl Bank {
         client.get_tenant(door.request(pb::GetTenantRequest {})).await.unwrap().into_inner().business_time.unwrap()
     }
 
-    /// Writes a snapshot with the bank's numbers in it.
-    async fn snapshot(&self) {
+    /// Writes a snapshot.
+    async fn snapshot(&self, destination: &str, include_bank_numbers: bool) {
         let admin = self.desk.door("admin");
         let mut client = SnapshotServiceClient::new(admin.channel.clone());
         let request = pb::StartSnapshotRequest {
-            request_id: "s".into(),
-            destination: "all".into(),
-            include_bank_numbers: true,
+            request_id: destination.into(),
+            destination: destination.into(),
+            include_bank_numbers,
             ..Default::default()
         };
         let started = client.start_snapshot(admin.request(request)).await.unwrap().into_inner().snapshot.unwrap();
-        let done = async {
-            loop {
-                let request = pb::GetSnapshotRequest { snapshot_id: started.snapshot_id.clone() };
-                let found = client.get_snapshot(admin.request(request)).await.unwrap().into_inner().snapshot.unwrap();
-                if found.state() == pb::SnapshotState::Done {
-                    return;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(60), done).await.expect("the snapshot is written in time");
+        settle(async || {
+            let request = pb::GetSnapshotRequest { snapshot_id: started.snapshot_id.clone() };
+            let found = client.clone().get_snapshot(admin.request(request)).await.unwrap().into_inner();
+            found.snapshot.unwrap().state() == pb::SnapshotState::Done
+        })
+        .await;
     }
 
     async fn decide(&self, customers: &[&str]) -> Vec<Decided> {
@@ -216,23 +185,68 @@ impl Bank {
         answer.unwrap().into_inner().erasure.unwrap()
     }
 
-    /// The person's own copy holds everything.
-    async fn reads_all(&self, customer_id: &str) {
+    /// Waits until an erasure that was cut short is finished.
+    async fn wait_until_erased(&self, erasure_id: &str) {
         let door = self.desk.door("privacy_officer");
-        let request = |page_token| pb::ExportPersonRequest {
-            request_id: "copy".into(),
-            customer_id: customer_id.into(),
-            page_size: 0,
-            page_token,
-        };
+        settle(async || {
+            let request = pb::GetErasureRequest { erasure_id: erasure_id.into() };
+            let found = RightsServiceClient::new(door.channel.clone()).get_erasure(door.request(request)).await;
+            found.unwrap().into_inner().erasure.unwrap().state() == pb::ErasureState::Done
+        })
+        .await;
+    }
+
+    /// No service knows the person, nobody can read what they were decided, and everybody else is served.
+    async fn is_forgotten(&self, decided: &[Decided]) {
+        for id in [ERASED, SECOND] {
+            assert_eq!(self.profile(id).await.unwrap_err().code(), Code::NotFound);
+            assert_eq!(self.evaluate(id).await.unwrap_err().code(), Code::NotFound);
+        }
+        for id in &self.others {
+            assert!(self.evaluate(id).await.is_ok() && self.profile(id).await.is_ok());
+        }
+        for one in decided {
+            let is_erased = one.customer_id == ERASED;
+            for answer in [self.replays(one).await.map(|same| assert!(same)), self.explains(one).await.map(drop)] {
+                match answer {
+                    Err(status) => assert!(is_erased && reason(&status) == Some(Reason::Erased), "{status}"),
+                    Ok(()) => assert!(!is_erased, "the record of an erased person was read"),
+                }
+            }
+        }
+        let letters = person::letters_left(&self.desk).await;
+        for mark in person::marks() {
+            assert!(!letters.contains(&mark), "{mark} is left in a refused event");
+        }
+        let again = load::customers(&self.desk.door("admin"), [person::row()].into_iter(), 0).await.unwrap();
+        assert_eq!((again.new, again.refused), (0, 1), "the next load does not bring them back");
+    }
+
+    /// The person's own copy holds everything. Answers with the random key.
+    async fn reads_all(&self) -> String {
+        let door = self.desk.door("privacy_officer");
         let mut client = RightsServiceClient::new(door.channel.clone());
-        let first = client.export_person(door.request(request(String::new()))).await.unwrap().into_inner();
-        let part = &first.parts[0];
-        assert_eq!(part.customer.as_ref().unwrap().person, person().person);
-        assert_eq!((part.identities[0].value.as_str(), part.holdings[0].holding_id.as_str()), (ACCOUNT, ACCOUNT));
-        assert_eq!(part.consents.len(), 1);
-        let second = client.export_person(door.request(request(first.next_page_token))).await.unwrap().into_inner();
-        assert_eq!(second.parts[0].events[0].source_id, EVENT);
+        let (mut parts, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = pb::ExportPersonRequest {
+                request_id: "copy".into(),
+                customer_id: SECOND.into(),
+                page_size: 2,
+                page_token,
+            };
+            let page = client.export_person(door.request(request)).await.unwrap().into_inner();
+            parts.extend(page.parts);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        let copy = format!("{parts:?}");
+        for mark in person::marks() {
+            assert!(copy.contains(&mark), "{mark} is not in the copy");
+        }
+        let own = parts.iter().find(|part| part.customer_id == ERASED).and_then(|part| part.customer.clone());
+        own.unwrap().customer_key
     }
 
     async fn profile(&self, customer_id: &str) -> Result<pb::GetProfileResponse, Status> {
@@ -266,42 +280,12 @@ impl Bank {
     }
 }
 
-fn person() -> pb::Customer {
-    pb::Customer {
-        customer_id: ERASED.into(),
-        r#type: pb::CustomerType::Retail.into(),
-        owner_path: "/hq/east".into(),
-        person: Some(pb::Person {
-            name: NAME.into(),
-            phone: PHONE.into(),
-            id_number: ID_NUMBER.into(),
-            address: ADDRESS.into(),
-            birth_day: "1980-01-01".into(),
-        }),
-        risk_level: pb::RiskLevel::C5.into(),
-        ..Default::default()
-    }
-}
-
-/// All bytes of all files below a folder.
-fn bytes(folder: &Path) -> Vec<u8> {
-    files(folder).iter().flat_map(|file| read(file)).collect()
-}
-
-/// A file's bytes; none if it went while it was listed, as a database's own working files do.
-fn read(file: &Path) -> Vec<u8> {
-    fs::read(file).unwrap_or_default()
-}
-
-fn files_with(folder: &Path, marker: &str) -> Vec<std::path::PathBuf> {
-    files(folder).into_iter().filter(|file| holds(&read(file), marker)).collect()
-}
-
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-fn holds(all: &[u8], part: &str) -> bool {
-    all.windows(part.len()).any(|window| window == part.as_bytes())
+/// Polls until it holds, for at most a minute.
+async fn settle(holds: impl AsyncFn() -> bool) {
+    let poll = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), poll).await.expect("it comes true in time");
 }

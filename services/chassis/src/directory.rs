@@ -66,10 +66,11 @@ pub async fn upsert(tx: &Tx, rows: Vec<Row>) -> Result<()> {
 
 /// Takes the customer of a key out.
 pub async fn erase(tx: &Tx, tenant: &str, customer_key: &str) -> Result<()> {
-    let erase = entity::Entity::delete_many().filter(entity::Column::Tenant.eq(tenant));
-    let erased = erase.filter(entity::Column::CustomerKey.eq(customer_key)).exec(&**tx).await?;
-    if erased.rows_affected > 0 {
-        tx.scrub();
+    let of_key = entity::Entity::find().filter(entity::Column::Tenant.eq(tenant));
+    let rows = of_key.filter(entity::Column::CustomerKey.eq(customer_key)).all(&**tx).await?;
+    for row in rows {
+        tx.scrub([row.customer_id.as_str()]).await?;
+        entity::Entity::delete_by_id((row.tenant, row.customer_id)).exec(&**tx).await?;
     }
     Ok(())
 }

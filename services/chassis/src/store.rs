@@ -7,7 +7,7 @@ use std::{
     ops::Deref,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,7 +15,7 @@ use std::{
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Result, config, vault::Vault};
 
+mod scrub;
 #[cfg(feature = "testing")]
 pub mod test;
 
@@ -34,8 +35,6 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const BUSY: Duration = Duration::from_secs(5);
 /// What a SQLite connection keeps of the file in memory at most, in negative KiB, as SQLite wants it.
 const CACHE: &str = "-32768";
-/// How often the log of SQLite is tried to be cut off while readers hold it.
-const SCRUB: Duration = Duration::from_millis(200);
 /// A PostgreSQL connection that was idle for longer is tried before it is used.
 const IDLE: Duration = Duration::from_secs(30);
 /// Replicas that start together migrate one after the other under this advisory lock ("huan").
@@ -53,11 +52,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects, then brings the schema up to date.
+    /// Connects, then brings the schema up to date, and lets leave the files what a crash kept there.
     pub async fn open<M: MigratorTrait>(config: &config::Database) -> Result<Self> {
         let db = connect(config).await?;
         migrate::<M>(&db).await?;
-        Ok(Self::new(db))
+        let store = Self::new(db);
+        if !store.is_postgres() {
+            store.finish_scrub().await?;
+        }
+        Ok(store)
     }
 
     /// Wraps a connection whose schema is up to date.
@@ -84,17 +87,14 @@ impl Store {
     /// Begins a write transaction. On SQLite there is one at a time, first come first served, and it takes the write
     /// lock at once, so that no reader turns writer half-way and finds the database busy.
     pub async fn begin(&self) -> Result<Tx> {
-        let permit = match &self.writer {
-            Some(writer) => Some(writer.clone().acquire_owned().await.expect("the semaphore is never closed")),
-            None => None,
-        };
+        let permit = self.permit().await;
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
         let tx = self.db.begin_with_options(immediate).await?;
-        let (published, scrub) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Tx { tx, published, scrub, store: self.clone(), _permit: permit })
+        let (published, gone) = (AtomicBool::new(false), Mutex::default());
+        Ok(Tx { tx, published, gone, store: self.clone(), _permit: permit })
     }
 
     /// Ends every watch and consumer of this store's feeds, so that a server can drain.
@@ -112,33 +112,11 @@ impl Store {
         self.published.subscribe()
     }
 
-    /// Cuts SQLite's log off; if readers hold it for too long, as soon as they let it go.
-    async fn scrub(&self) {
-        if self.is_postgres() || self.cut_log().await {
-            return;
-        }
-        let store = self.clone();
-        tokio::spawn(async move {
-            let closed = store.closed();
-            tokio::pin!(closed);
-            loop {
-                tokio::select! {
-                    () = &mut closed => return,
-                    () = tokio::time::sleep(SCRUB) => if store.cut_log().await { return },
-                }
-            }
-        });
-    }
-
-    /// Tells whether the log was cut off.
-    async fn cut_log(&self) -> bool {
-        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-        match self.db.query_one_raw(statement).await {
-            Ok(row) => row.is_none_or(|row| row.try_get_by_index::<i32>(0).is_ok_and(|busy| busy == 0)),
-            Err(error) => {
-                tracing::warn!(%error, "the log is not cut off yet");
-                false
-            }
+    /// Whose turn it is to write, where there is one at a time.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        match &self.writer {
+            Some(writer) => Some(writer.clone().acquire_owned().await.expect("the semaphore is never closed")),
+            None => None,
         }
     }
 
@@ -152,7 +130,7 @@ impl Store {
 pub struct Tx {
     tx: DatabaseTransaction,
     published: AtomicBool,
-    scrub: AtomicBool,
+    gone: Mutex<Vec<String>>,
     store: Store,
     // Last: given back once the transaction above has ended.
     _permit: Option<OwnedSemaphorePermit>,
@@ -161,22 +139,17 @@ pub struct Tx {
 impl Tx {
     /// Makes the writes durable, then wakes the feed's watchers if any of them was published.
     pub async fn commit(self) -> Result<()> {
-        let Self { tx, published, scrub, store, _permit } = self;
+        let Self { tx, published, gone, store, _permit: permit } = self;
         tx.commit().await?;
+        drop(permit);
         if published.into_inner() {
             store.published.send_replace(());
         }
-        if scrub.into_inner() {
-            store.scrub().await;
+        let gone = gone.into_inner().unwrap_or_else(|broken| broken.into_inner());
+        if !gone.is_empty() {
+            store.scrub(gone).await;
         }
         Ok(())
-    }
-
-    /// Notes that what is deleted here must leave the files too: deleted cells are overwritten in any case, and after
-    /// the commit SQLite's log, which still holds what stood there, is written back and cut off. (In PostgreSQL dead
-    /// rows and old log go by VACUUM, archives and backups by their own retention.)
-    pub fn scrub(&self) {
-        self.scrub.store(true, Ordering::Relaxed);
     }
 
     /// The keys of what is read and written here. Errors: internal, if the store was opened without any.

@@ -111,7 +111,7 @@ impl Vault {
     pub async fn destroy(&self, tenant: &str, id: &str) -> Result<()> {
         let tx = self.0.store.begin().await?;
         entity::Entity::delete_by_id((tenant.to_owned(), id.to_owned())).exec(&*tx).await?;
-        tx.scrub();
+        tx.scrub([id]).await?;
         tx.commit().await?;
         self.0.known.invalidate(&(tenant.to_owned(), id.to_owned()));
         Ok(())

@@ -7,7 +7,8 @@ use huan_chassis::{
     store::{Store, is_unique_violation, test},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ConnectionTrait as _, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _,
+    ActiveModelTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, IntoActiveModel as _,
+    PaginatorTrait as _, Statement,
 };
 use sea_orm_migration::MigratorTrait as _;
 
@@ -59,6 +60,72 @@ async fn migrations_go_down_and_up_again() {
         publish(&store, &["one"]).await;
     })
     .await;
+}
+
+/// Numbers in no order, so that pages are balanced again and again as their rows come.
+fn numbers() -> Vec<String> {
+    (0..4000u64).map(|n| format!("N{:08}-{n}", n.wrapping_mul(2_654_435_761) % 100_000_000)).collect()
+}
+
+async fn fill(store: &Store) {
+    for (index, numbers) in numbers().chunks(50).enumerate() {
+        let tx = store.begin().await.unwrap();
+        let row = |number: &String| directory::Row {
+            tenant: "bank".into(),
+            customer_id: number.clone(),
+            customer_key: format!("key of {number}"),
+            partition: 0,
+            owner_path: format!("/hq/{}", "x".repeat(index % 40)),
+        };
+        directory::upsert(&tx, numbers.iter().map(row).collect()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+fn left(folder: &std::path::Path, numbers: &[&String]) -> usize {
+    let files = std::fs::read_dir(folder.join("data")).unwrap().map(|entry| entry.unwrap().path());
+    let bytes: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
+    // Each number ends with its place, so none is a part of another; they are looked for by their first nine bytes.
+    let seen: BTreeSet<&[u8]> = bytes.windows(9).filter(|window| window[0] == b'N').collect();
+    numbers.iter().filter(|number| seen.contains(&number.as_bytes()[..9])).count()
+}
+
+#[tokio::test]
+async fn what_was_deleted_leaves_the_files_wherever_pages_were_balanced() {
+    let (folder, database) = test::sqlite_file();
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    fill(&store).await;
+    let all = numbers();
+    let gone: Vec<&String> = all.iter().step_by(20).collect();
+    assert_eq!(left(folder.path(), &gone), gone.len());
+    let tx = store.begin().await.unwrap();
+    for number in &gone {
+        directory::erase(&tx, "bank", &format!("key of {number}")).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(left(folder.path(), &gone), 0);
+    assert_eq!(directory::entity::Entity::find().count(store.read()).await.unwrap(), (all.len() - gone.len()) as u64);
+}
+
+#[tokio::test]
+async fn what_a_crash_kept_in_the_files_leaves_them_at_the_next_start() {
+    let (folder, database) = test::sqlite_file();
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    fill(&store).await;
+    let all = numbers();
+    let gone: Vec<&String> = all.iter().step_by(20).collect();
+    // As a commit leaves them that nobody lived to scrub after: deleted, the note made, the log uncut.
+    for number in &gone {
+        let delete = format!("DELETE FROM customer_directory WHERE customer_id = '{number}'");
+        store.read().execute_unprepared(&delete).await.unwrap();
+    }
+    store.read().execute_unprepared("PRAGMA user_version = 7").await.unwrap();
+    assert!(left(folder.path(), &gone) > 0);
+    store.read().clone().close().await.unwrap();
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    assert_eq!(left(folder.path(), &gone), 0);
+    let note = store.read().query_one_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA user_version")).await;
+    assert_eq!(note.unwrap().unwrap().try_get_by_index::<i32>(0).unwrap(), 0);
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ pub fn row(view: &View, refused: &Refused, now: i64) -> dead_letter::Model {
         source: short(&event.source),
         event_type: short(&event.r#type),
         customer_id: short(&event.customer_id),
+        identity_hash: event.identity.as_ref().map(|named| super::identity::hash(view, named)).unwrap_or_default(),
         state: State::Open as i16,
         field: refused.field.clone(),
         description: refused.description.clone(),

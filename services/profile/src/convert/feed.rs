@@ -88,11 +88,17 @@ pub fn merge(root: &customer::Model) -> Change {
     Change::Merge(pb::Merge { root_id: root.customer_id.clone(), root_key: root.customer_key.clone() })
 }
 
+/// The root that a published merge names. Error: internal, if the bytes are not a change.
+pub fn root_of(payload: &[u8]) -> Result<Option<String>> {
+    match decoded(payload)?.change {
+        Some(Change::Merge(merge)) => Ok(Some(merge.root_id)),
+        _ => Ok(None),
+    }
+}
+
 /// The item of a row as it was published. Error: internal, if the bytes are not a change.
 pub fn change(entry: feed::Entry) -> Result<pb::WatchProfilesResponse> {
-    let change = pb::ProfileChange::decode(entry.payload.as_slice());
-    let change = change.map_err(|error| Error::Internal(format!("broken feed row: {error}")))?;
-    Ok(item(entry.header, change.change))
+    Ok(item(entry.header, decoded(&entry.payload)?.change))
 }
 
 /// The item of a change.
@@ -112,6 +118,10 @@ pub fn header(item: &pb::WatchProfilesResponse) -> Option<&Header> {
 /// The item of a heartbeat.
 pub fn heartbeat(heartbeat: Heartbeat) -> pb::WatchProfilesResponse {
     pb::WatchProfilesResponse { item: Some(Item::Heartbeat(heartbeat)) }
+}
+
+fn decoded(payload: &[u8]) -> Result<pb::ProfileChange> {
+    pb::ProfileChange::decode(payload).map_err(|error| Error::Internal(format!("broken feed row: {error}")))
 }
 
 fn kind(change: &Change) -> pb::ChangeKind {

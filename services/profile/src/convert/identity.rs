@@ -33,13 +33,18 @@ pub fn checked(
     let value = faults.text(&format!("{field}.value"), &given.value, 128);
     identity::Model {
         tenant: view.tenant.clone(),
-        value_hash: view.hash(&namespace, &normal::identity(&namespace, &value)),
+        value_hash: hash(view, &pb::Identity { namespace: namespace.clone(), value, ..Default::default() }),
         namespace,
         customer_id: customer_id.to_owned(),
         format: envelope::PLAIN,
         key_id: String::new(),
         payload: envelope::seal(&pb::Identity { origin: String::new(), ..given }),
     }
+}
+
+/// The keyed hash by which an identity is found.
+pub fn hash(view: &View, identity: &pb::Identity) -> String {
+    view.hash(&identity.namespace, &normal::identity(&identity.namespace, &identity.value))
 }
 
 /// Reads the device of a JoinDevice, and who logged in on it.

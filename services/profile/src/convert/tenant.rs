@@ -9,6 +9,7 @@ use huan_chassis::{
 };
 use huan_proto::profile::v1::{self as pb, business_clock::Source};
 
+use super::envelope::PLAIN;
 use crate::store::entity::tenant;
 
 const SYSTEM: i16 = 0;
@@ -29,6 +30,8 @@ pub fn create(request: pb::CreateTenantRequest, tenant: &str) -> Result<tenant::
         currency: currency(&mut faults, "tenant.currency", &settings.currency),
         clock_kind,
         clock_micros,
+        format: PLAIN,
+        key_id: String::new(),
         secret: Vec::new(),
         rolled_day: 0,
         rolled_time: 0,

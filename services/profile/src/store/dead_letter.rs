@@ -173,6 +173,14 @@ impl Store {
         Ok(())
     }
 
+    /// Deletes the letters of an erased customer once more: one may have been kept while the customer was erased.
+    pub(super) async fn forget_letters(&self, tenant: &str, customer_id: &str) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let delete = dead_letter::Entity::delete_many().filter(dead_letter::Column::Tenant.eq(tenant));
+        delete.filter(dead_letter::Column::CustomerId.eq(customer_id)).exec(&*tx).await?;
+        tx.commit().await
+    }
+
     /// Deletes a tenant's letters but the newest `keep`.
     pub async fn trim_dead_letters(&self, tenant: &str, keep: u64) -> Result<()> {
         let query = of(tenant).order_by_desc(dead_letter::Column::LetterId).offset(keep).limit(1);
@@ -273,6 +281,7 @@ fn again() -> OnConflict {
         .update_columns([
             C::EventType,
             C::CustomerId,
+            C::IdentityHash,
             C::State,
             C::Field,
             C::Description,

@@ -8,17 +8,18 @@ use std::{
 };
 
 use huan_chassis::{Error, Result, clock, feed, page::Page, store::Tx, vault::PLAIN};
-use huan_proto::profile::v1::ErasureState as State;
+use huan_proto::profile::v1::{ChangeKind, ErasureState as State};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Select,
     sea_query::{Alias, Expr, Query},
 };
 use uuid::Uuid;
 
 use super::{
     CHUNK, Store, customer as customer_store,
-    entity::{customer, erasure, relation, tombstone},
+    entity::{customer, dead_letter, erasure, identity, relation, tombstone},
     hold, kyc, merge,
     tenant::View,
     token_text,
@@ -26,7 +27,7 @@ use super::{
 use crate::{bucket::Bucket, convert};
 
 /// Where personal rows lie: each table with the columns that name a customer. A test holds it against the schema.
-/// The other ends of relations are found otherwise.
+/// The other ends of relations, and refused events that name an identity, are found otherwise.
 pub const PERSONAL: &[(&str, &[&str])] = &[
     ("identity", &["customer_id"]),
     ("holding", &["customer_id"]),
@@ -75,21 +76,10 @@ impl Store {
         let members = members(&tx, &view.tenant, &asked.customer_id).await?;
         let named = members.iter().find(|member| member.customer_id == asked.customer_id);
         let named = named.ok_or(Error::NotFound { what: "customer", field: "customer_id" })?;
-        if let Some(waiting) = waiting(&tx, view, &members).await? {
-            return Ok(waiting);
-        }
-        let row = erasure::Model {
-            tenant: view.tenant.clone(),
-            erasure_id: Uuid::now_v7().simple().to_string(),
-            request_id: asked.request_id,
-            customer_key: named.customer_key.clone(),
-            state: State::Waiting as i16,
-            reason: asked.reason,
-            requested_by: asked.by,
-            request_time: clock::micros(clock::system_now()),
-            erase_time: None,
+        let row = match waiting(&tx, view, &members).await? {
+            Some(waiting) => waiting,
+            None => note(&tx, view, asked, named).await?,
         };
-        erasure::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await?;
         let (row, others) = match members.iter().any(hold::is_held) {
             true => (row, Vec::new()),
             false => erase(&tx, view, row, &members).await?,
@@ -130,12 +120,33 @@ impl Store {
         }
     }
 
-    /// Finishes erasures that were cut short.
+    /// Finishes erasures that were cut short, and begins those that nothing holds any more.
     pub async fn finish_erasures(&self, bucket: &Bucket) -> Result<()> {
-        let erasing = erasure::Entity::find().filter(erasure::Column::State.eq(State::Erasing as i16));
-        for row in erasing.all(self.db.read()).await? {
+        for row in in_state(State::Waiting).all(self.db.read()).await? {
+            self.erase_waiting(row).await?;
+        }
+        for row in in_state(State::Erasing).all(self.db.read()).await? {
             self.finish_erasure(bucket, row).await?;
         }
+        Ok(())
+    }
+
+    /// Erases a person who waits though no hold is left: an un-merge may have parted them from who is held.
+    async fn erase_waiting(&self, row: erasure::Model) -> Result<()> {
+        let view = self.view(&row.tenant).await?;
+        let tx = self.db.begin().await?;
+        let of_key = customer::Entity::find().filter(customer::Column::Tenant.eq(&row.tenant));
+        let of_key = of_key.filter(customer::Column::CustomerKey.eq(&row.customer_key));
+        let Some(named) = of_key.one(&*tx).await? else { return Ok(()) };
+        let members = members(&tx, &row.tenant, &named.customer_id).await?;
+        // Another replica may have been first.
+        let is_waiting = waiting(&tx, &view, &members).await?.is_some_and(|found| found.erasure_id == row.erasure_id);
+        if !is_waiting || members.iter().any(hold::is_held) {
+            return Ok(());
+        }
+        let (_, others) = erase(&tx, &view, row, &members).await?;
+        tx.commit().await?;
+        self.follow_erasure(&view, others).await;
         Ok(())
     }
 
@@ -173,6 +184,7 @@ impl Store {
         // One whose key is gone is done with.
         for tombstone in self.db.vault()?.unseal_known(erased).await? {
             let customer_id = String::from_utf8_lossy(&tombstone.payload);
+            self.forget_letters(&row.tenant, &customer_id).await?;
             self.forget_in_snapshots(bucket, &row.tenant, &customer_id, &tombstone.customer_key).await?;
             self.db.vault()?.destroy(&row.tenant, &tombstone.customer_key).await?;
         }
@@ -205,6 +217,8 @@ pub(super) async fn erase(
     if !view.catalogue.asks_kyc() {
         others.clear();
     }
+    erase_letters(tx, &view.tenant, &ids).await?;
+    erase_merges(tx, &view.tenant, &ids).await?;
     for (table, columns) in PERSONAL {
         for column in *columns {
             let column = Expr::col(Alias::new(*column)).is_in(ids.iter().copied());
@@ -220,7 +234,7 @@ pub(super) async fn erase(
     tombstone::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     let mut erasing = row.into_active_model();
     (erasing.state, erasing.erase_time) = (Set(State::Erasing as i16), Set(Some(now)));
-    tx.scrub();
+    tx.scrub(ids.iter().copied()).await?;
     Ok((erasure::Entity::update(erasing).exec(&**tx).await?, others))
 }
 
@@ -236,6 +250,36 @@ async fn erase_other_ends(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<Vec<Str
         delete.filter(relation::Column::OtherId.is_in(ids.iter().copied())).exec(&**tx).await?;
     }
     Ok(others)
+}
+
+/// Takes refused events away that name a customer by an identity.
+async fn erase_letters(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<()> {
+    let own = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
+    let own = own.filter(identity::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+    let hashes: Vec<String> = own.column(identity::Column::ValueHash).into_tuple().all(&**tx).await?;
+    for hashes in hashes.chunks(CHUNK) {
+        let delete = dead_letter::Entity::delete_many().filter(dead_letter::Column::Tenant.eq(tenant));
+        delete.filter(dead_letter::Column::IdentityHash.is_in(hashes)).exec(&**tx).await?;
+    }
+    Ok(())
+}
+
+/// Takes rows out of the feed by which others were told that they are part of the profile of one of these. Whoever was
+/// has left it since, and was told that as well.
+async fn erase_merges(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<()> {
+    let merges = feed::entity::Entity::find().filter(feed::entity::Column::Tenant.eq(tenant));
+    let merges = merges.filter(feed::entity::Column::Kind.eq(ChangeKind::Merge as i32)).select_only();
+    let merges = merges.columns([feed::entity::Column::Seq, feed::entity::Column::Payload]);
+    let mut named = Vec::new();
+    for (seq, payload) in merges.into_tuple::<(i64, Vec<u8>)>().all(&**tx).await? {
+        let root = convert::feed::root_of(&payload)?;
+        named.extend(root.is_some_and(|root| ids.contains(&root.as_str())).then_some(seq));
+    }
+    for named in named.chunks(CHUNK) {
+        let delete = feed::entity::Entity::delete_many();
+        delete.filter(feed::entity::Column::Seq.is_in(named.iter().copied())).exec(&**tx).await?;
+    }
+    Ok(())
 }
 
 /// Those of the customers who were erased.
@@ -274,6 +318,27 @@ pub(super) async fn waiting(tx: &Tx, view: &View, members: &[customer::Model]) -
     let query = erasure::Entity::find().filter(erasure::Column::Tenant.eq(&view.tenant));
     let query = query.filter(erasure::Column::CustomerKey.is_in(keys));
     Ok(query.filter(erasure::Column::State.eq(State::Waiting as i16)).one(&**tx).await?)
+}
+
+fn in_state(state: State) -> Select<erasure::Entity> {
+    erasure::Entity::find().filter(erasure::Column::State.eq(state as i16))
+}
+
+/// Notes that a person is to be erased.
+async fn note(tx: &Tx, view: &View, asked: Asked, named: &customer::Model) -> Result<erasure::Model> {
+    let row = erasure::Model {
+        tenant: view.tenant.clone(),
+        erasure_id: Uuid::now_v7().simple().to_string(),
+        request_id: asked.request_id,
+        customer_key: named.customer_key.clone(),
+        state: State::Waiting as i16,
+        reason: asked.reason,
+        requested_by: asked.by,
+        request_time: clock::micros(clock::system_now()),
+        erase_time: None,
+    };
+    erasure::Entity::insert(row.clone().into_active_model()).exec_without_returning(&**tx).await?;
+    Ok(row)
 }
 
 /// The erasure that this very request asked for, or that erased the customer before.

@@ -2,12 +2,15 @@
 
 use huan_chassis::{Error, Result, page::Page};
 use huan_proto::profile::v1 as pb;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
     Store, customer,
-    entity::{consent, customer as customer_entity, relation, tag, tag_history, vector},
-    holding, identity, kyc, profile,
+    entity::{
+        consent, customer as customer_entity, dead_letter, identity as identity_entity, merge_proposal, relation, tag,
+        tag_history, vector,
+    },
+    holding, identity, kyc, one_of, profile,
     tenant::View,
 };
 use crate::convert::{self, envelope};
@@ -15,6 +18,8 @@ use crate::convert::{self, envelope};
 /// What of a person comes next, and the key after it; none at the end.
 pub type Part = (Vec<pb::PersonPart>, Option<Vec<String>>);
 
+/// Rows of a kind that are not read page by page.
+const MOST: u64 = 1000;
 /// What stands in a key before that of the last event.
 const EVENTS: &str = "events";
 
@@ -103,6 +108,37 @@ impl Store {
             merges: merges.into_iter().map(convert::merge::message).collect(),
             kyc_answers: answers.into_iter().map(convert::kyc::answer_message).collect::<Result<_>>()?,
             tag_history: history.into_iter().map(convert::tag::period_message).collect(),
+            refused_events: self.refused_events(view, id).await?,
+            merge_proposals: self.merge_proposals(view, id).await?,
         })
+    }
+
+    /// A customer's refused events: those that name the customer, and those that name an identity of theirs.
+    async fn refused_events(&self, view: &View, customer_id: &str) -> Result<Vec<pb::DeadLetter>> {
+        let own = identity_entity::Entity::find().filter(identity_entity::Column::Tenant.eq(&view.tenant));
+        let own = own.filter(identity_entity::Column::CustomerId.eq(customer_id)).select_only();
+        let hashes: Vec<String> =
+            own.column(identity_entity::Column::ValueHash).into_tuple().all(self.db.read()).await?;
+        let of_tenant = || dead_letter::Entity::find().filter(dead_letter::Column::Tenant.eq(&view.tenant));
+        let mut rows = Vec::new();
+        // Each by an index of its own.
+        for query in [
+            of_tenant().filter(dead_letter::Column::CustomerId.eq(customer_id)),
+            of_tenant().filter(one_of(dead_letter::Column::IdentityHash, &hashes)),
+        ] {
+            rows.extend(query.limit(MOST).all(self.db.read()).await?);
+        }
+        let rows = self.db.vault()?.unseal_known::<dead_letter::Model>(rows).await?;
+        rows.into_iter().map(convert::dead_letter::message).collect()
+    }
+
+    /// The merges with others that were proposed of a customer.
+    async fn merge_proposals(&self, view: &View, customer_id: &str) -> Result<Vec<pb::MergeProposal>> {
+        let of_tenant = || merge_proposal::Entity::find().filter(merge_proposal::Column::Tenant.eq(&view.tenant));
+        let mut found = Vec::new();
+        for column in [merge_proposal::Column::Absorbed, merge_proposal::Column::Survivor] {
+            found.extend(of_tenant().filter(column.eq(customer_id)).limit(MOST).all(self.db.read()).await?);
+        }
+        Ok(found.into_iter().map(convert::merge::proposal).collect())
     }
 }

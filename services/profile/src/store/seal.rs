@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{
     CHUNK,
-    entity::{customer, dead_letter, event, event_day, holding, identity, kyc_answer, tombstone, vector},
+    entity::{customer, dead_letter, event, event_day, holding, identity, kyc_answer, tenant, tombstone, vector},
 };
 
 /// The key of what belongs to no customer.
@@ -65,6 +65,23 @@ async fn keys_of(tx: &Tx, tenant: &str, ids: BTreeSet<String>) -> Result<KeyIds>
         found.extend(query.into_tuple::<(String, String)>().all(&**tx).await?);
     }
     Ok(found)
+}
+
+impl Enveloped for tenant::Model {
+    const TABLE: &'static str = "tenant";
+
+    fn whose(&self) -> (&str, &str) {
+        (&self.tenant, "")
+    }
+
+    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
+        let Self { format, key_id, secret, .. } = self;
+        once(Envelope { format, key_id, payload: secret })
+    }
+
+    fn key(&self) -> &str {
+        TENANT_KEY
+    }
 }
 
 impl Enveloped for customer::Model {

@@ -13,6 +13,7 @@ use huan_chassis::{
     clock::{self, TenantTime},
     feed,
     store::{Store as Database, Tx},
+    vault::Vault,
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
@@ -38,7 +39,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct View {
     /// The tenant's id.
     pub tenant: String,
-    /// Its settings' row.
+    /// Its settings' row, whose secret is open.
     pub row: tenant::Model,
     /// Its business clock and time zone.
     pub time: TenantTime,
@@ -74,7 +75,7 @@ impl View {
         if version == Some(self.row.catalogue) {
             return Ok(None);
         }
-        read_view(&**tx, &self.tenant, Some(self)).await.map(Some)
+        read_view(&**tx, tx.vault()?, &self.tenant, Some(self)).await.map(Some)
     }
 
     /// What an event adds to its day. Its attributes are read only if something depends on them.
@@ -94,7 +95,7 @@ impl View {
     }
 
     /// The keyed hash under which a personal value of some kind is found. The key is the tenant's own, so equal values
-    /// of two tenants do not meet, and without the store nobody can try values out.
+    /// of two tenants do not meet; it lies sealed in the store, so that who has a copy of that alone cannot try values out.
     pub fn hash(&self, kind: &str, value: &str) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.row.secret).expect("HMAC takes keys of any length");
         mac.update(kind.as_bytes());
@@ -127,7 +128,7 @@ impl Tenants {
 
     /// The tenant's view as it stands now. Errors: NotFound.
     pub async fn renew(&self, tenant: &str) -> Result<Arc<View>> {
-        let view = Arc::new(read_view(self.db.read(), tenant, self.known(tenant).as_deref()).await?);
+        let view = Arc::new(read_view(self.db.read(), self.db.vault()?, tenant, self.known(tenant).as_deref()).await?);
         let mut views = self.views.write().unwrap_or_else(|broken| broken.into_inner());
         views.insert(tenant.to_owned(), view.clone());
         Ok(view)
@@ -166,7 +167,8 @@ impl Store {
             create_time: clock::micros(clock::system_now()),
             ..row
         };
-        tenant::Entity::insert(row.clone().into_active_model()).exec_without_returning(&*tx).await?;
+        let sealed = tx.vault()?.seal(vec![row.clone()]).await?.remove(0);
+        tenant::Entity::insert(sealed.into_active_model()).exec_without_returning(&*tx).await?;
         feature::begin(&tx, &row.tenant, template::base()).await?;
         publish(&tx, &row).await?;
         feature::publish(&tx, &row.tenant).await?;
@@ -230,9 +232,10 @@ async fn find(db: &impl ConnectionTrait, tenant: &str) -> Result<Option<tenant::
 
 /// Reads a view. The catalogue and the questions of the same version are taken over from the view before: filters are
 /// parsed once.
-async fn read_view(db: &impl ConnectionTrait, tenant: &str, before: Option<&View>) -> Result<View> {
+async fn read_view(db: &impl ConnectionTrait, vault: &Vault, tenant: &str, before: Option<&View>) -> Result<View> {
     let read_at = Instant::now();
     let row = find(db, tenant).await?.ok_or(Error::NotFound { what: "tenant", field: "huan-tenant" })?;
+    let row = vault.unseal(vec![row]).await?.remove(0);
     let types = event_type::all(db, tenant).await?;
     let (catalogue, kyc) = match before.filter(|before| before.row.catalogue == row.catalogue) {
         Some(before) => (before.catalogue.clone(), before.kyc.clone()),

@@ -211,6 +211,27 @@ async fn a_legal_hold_keeps_everything_until_it_is_lifted() {
 }
 
 #[tokio::test]
+async fn who_waited_for_the_hold_of_another_is_erased_once_they_are_parted() {
+    let bank = open().await;
+    let merge = pb::MergeCustomersRequest {
+        request_id: "m".into(),
+        survivor_customer_id: "C-1".into(),
+        absorbed_customer_id: "C-2".into(),
+    };
+    let merged = bank.merges().merge_customers(bank.service(merge)).await.unwrap().into_inner().merge.unwrap();
+    place(&bank, "h", "C-2").await.unwrap();
+    let waiting = erased(&bank, "r", "C-1").await;
+    assert_eq!(waiting.state(), pb::ErasureState::Waiting);
+    let unmerge = pb::UnmergeCustomersRequest { merge_id: merged.merge_id };
+    bank.merges().unmerge_customers(bank.service(unmerge)).await.unwrap();
+    let done = erased(&bank, "r-again", "C-1").await;
+    assert_eq!((done.state(), done.erasure_id), (pb::ErasureState::Done, waiting.erasure_id));
+    assert_eq!(refused(bank.customers().get_customer(bank.service(get("C-1"))).await), NOT_FOUND);
+    assert_eq!(bank.profile("C-2").await.customer.unwrap().gates, [i32::from(pb::Gate::LegalHold)]);
+    bank.close().await;
+}
+
+#[tokio::test]
 async fn a_hold_that_is_lifted_lets_the_customer_be_changed_again() {
     let bank = open().await;
     let hold = place(&bank, "h", "C-1").await.unwrap().into_inner().legal_hold.unwrap();

@@ -11,8 +11,9 @@ use huan_profile::{
     convert::{self, profile::Parts},
     store::{
         Store,
-        entity::{customer, event, event_day, holding, identity, vector},
+        entity::{customer, event, event_day, holding, identity, tenant, vector},
         migration::Migrator,
+        seal::TENANT_KEY,
     },
 };
 use huan_proto::{
@@ -145,6 +146,8 @@ async fn every_envelope_is_sealed_under_its_customers_key() {
             seen.push((row.customer_id.clone(), row.format, row.key_id));
             seen.push((row.customer_id, row.state_format, row.state_key_id));
         }
+        let secret = tenant::Entity::find_by_id("bank").one(read).await.unwrap().unwrap();
+        assert_eq!((secret.format, secret.key_id.as_str()), (1, TENANT_KEY), "what keys the hashes lies sealed too");
         assert_eq!(seen.len(), 14);
         for (customer_id, format, key_id) in seen {
             assert_eq!((format, key_id), (1, key(&customer_id)), "{customer_id}");

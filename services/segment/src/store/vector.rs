@@ -57,7 +57,7 @@ pub async fn erase_vector(tx: &Tx, tenant: &str, customer_key: &str) -> Result<O
         .col_expr(Column::Payload, Expr::value(Vec::<u8>::new()))
         .filter(Column::Tenant.eq(tenant));
     erase.filter(Column::CustomerId.eq(&row.customer_id)).exec(&**tx).await?;
-    tx.scrub();
+    tx.scrub([row.customer_id.as_str()]).await?;
     Ok(Some(row.customer_id))
 }
 

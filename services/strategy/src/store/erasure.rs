@@ -21,7 +21,7 @@ pub async fn erase_customer(tx: &Tx, tenant: &str, customer_key: &str) -> Result
         assignments.filter(assignment::Column::CustomerId.eq(id)).exec(&**tx).await?;
         feed::unname(tx, tenant, id).await?;
         customer::Entity::delete_by_id((tenant.to_owned(), id.to_owned())).exec(&**tx).await?;
-        tx.scrub();
+        tx.scrub([id]).await?;
     }
     // Before the commit: if that fails, all this is done again, and what is not yet deleted is unreadable meanwhile.
     tx.vault()?.destroy(tenant, customer_key).await

@@ -20,6 +20,8 @@ pub struct Model {
     pub event_type: String,
     /// The event's customer, cut to 64 bytes; empty if it names none.
     pub customer_id: String,
+    /// The keyed hash of the identity by which the event names its customer; empty if it names none so.
+    pub identity_hash: String,
     /// A `DeadLetterState`.
     pub state: i16,
     /// The field at fault.

@@ -21,7 +21,11 @@ pub struct Model {
     pub clock_kind: i16,
     /// Microseconds: an offset, or a moment since the epoch.
     pub clock_micros: i64,
-    /// Random; keys the hashes under which personal values are found.
+    /// Envelope: 0 = plain, 1 = sealed.
+    pub format: i16,
+    /// Envelope: the key.
+    pub key_id: String,
+    /// Envelope: random; keys the hashes under which personal values are found.
     pub secret: Vec<u8>,
     /// The business day for which every vector stands.
     pub rolled_day: i32,

@@ -20,6 +20,8 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Tenant::Currency).string().not_null())
             .col(ColumnDef::new(Tenant::ClockKind).small_integer().not_null())
             .col(ColumnDef::new(Tenant::ClockMicros).big_integer().not_null())
+            .col(ColumnDef::new(Tenant::Format).small_integer().not_null())
+            .col(ColumnDef::new(Tenant::KeyId).string().not_null())
             .col(ColumnDef::new(Tenant::Secret).binary().not_null())
             .col(ColumnDef::new(Tenant::RolledDay).integer().not_null())
             .col(ColumnDef::new(Tenant::RolledTime).big_integer().not_null())
@@ -49,6 +51,8 @@ enum Tenant {
     Currency,
     ClockKind,
     ClockMicros,
+    Format,
+    KeyId,
     Secret,
     RolledDay,
     RolledTime,

@@ -19,6 +19,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(DeadLetter::Source).string().not_null())
             .col(ColumnDef::new(DeadLetter::EventType).string().not_null())
             .col(ColumnDef::new(DeadLetter::CustomerId).string().not_null())
+            .col(ColumnDef::new(DeadLetter::IdentityHash).string().not_null())
             .col(ColumnDef::new(DeadLetter::State).small_integer().not_null())
             .col(ColumnDef::new(DeadLetter::Field).string().not_null())
             .col(ColumnDef::new(DeadLetter::Description).string().not_null())
@@ -37,7 +38,8 @@ impl MigrationTrait for Migration {
         let state = of_table("ix_dead_letter_state").col(DeadLetter::State).col(DeadLetter::LetterId).to_owned();
         manager.create_index(state).await?;
         // For whoever must find all that is kept of a customer.
-        manager.create_index(of_table("ix_dead_letter_customer").col(DeadLetter::CustomerId).to_owned()).await
+        manager.create_index(of_table("ix_dead_letter_customer").col(DeadLetter::CustomerId).to_owned()).await?;
+        manager.create_index(of_table("ix_dead_letter_identity").col(DeadLetter::IdentityHash).to_owned()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -54,6 +56,7 @@ enum DeadLetter {
     Source,
     EventType,
     CustomerId,
+    IdentityHash,
     State,
     Field,
     Description,
