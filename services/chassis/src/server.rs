@@ -71,6 +71,7 @@ fn run(parts: Parts, listener: TcpListener, shutdown: BoxFuture<'static, ()>) ->
         // Reads the contracts now, so that no caller waits for it.
         policy::permissions();
         let going = CancellationToken::new();
+        let address = listener.local_addr().map_err(|error| Error::Internal(format!("no address: {error}")))?;
         let (health, health_service) = tonic_health::server::health_reporter();
         let routes = parts.routes.add_service(health_service).add_service(reflection()?).prepare();
         let layers = ServiceBuilder::new()
@@ -99,6 +100,8 @@ fn run(parts: Parts, listener: TcpListener, shutdown: BoxFuture<'static, ()>) ->
                 going.clone().cancelled_owned(),
             );
         say(&health, parts.names, ServingStatus::Serving).await;
+        // Whoever let the system choose a port reads here which it is.
+        tracing::info!(service = parts.service, %address, "serving");
         tokio::pin!(server);
         tokio::select! {
             ended = &mut server => return ended.map_err(failed),

@@ -38,7 +38,7 @@ pub fn at(seconds: i64) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds, nanos: 0 }
 }
 
-fn fixed(seconds: i64) -> pb::BusinessClock {
+pub fn fixed(seconds: i64) -> pb::BusinessClock {
     pb::BusinessClock { source: Some(pb::business_clock::Source::FixedTime(at(seconds))) }
 }
 
@@ -106,7 +106,7 @@ pub fn draw_event(draw: &mut Draw, n: usize, noon: i64, customers: u64) -> pb::E
 }
 
 /// Count and sum over events of a type in a window of days, straight from the events.
-fn straight(events: &[pb::Event], customer_id: &str, event_type: &str, days: i32, noon: i64) -> (f64, f64) {
+pub fn straight(events: &[pb::Event], customer_id: &str, event_type: &str, days: i32, noon: i64) -> (f64, f64) {
     let time = TenantTime { clock: Clock::System, zone: "Asia/Shanghai".parse().unwrap() };
     let day = |seconds| time.day(huan_chassis::clock::datetime(&at(seconds)).unwrap());
     let Day(today) = day(noon);

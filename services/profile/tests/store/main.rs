@@ -5,6 +5,7 @@
 mod build;
 mod export;
 mod ingest;
+mod kill;
 mod merge;
 mod relation;
 mod schema;
