@@ -1,4 +1,5 @@
-//! A customer's word reaches what strategy decides by within a second of its commit, on SQLite and on PostgreSQL.
+//! A customer's word, and what holds where there is none, reach what strategy decides by within a second of their commit,
+//! on SQLite and on PostgreSQL.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,12 @@ use huan_proto::profile::v1::{
     self as profile, consent_service_client::ConsentServiceClient, customer_service_client::CustomerServiceClient,
     tenant_service_client::TenantServiceClient,
 };
-use huan_strategy::{holdout::MasterKey, store::Store};
+use huan_strategy::{
+    holdout::MasterKey,
+    store::{Store, entity::tenant},
+};
 use prost::Message as _;
+use sea_orm::EntityTrait as _;
 
 use crate::ask;
 
@@ -42,6 +47,12 @@ async fn changes_arrive(place: &Place, url: String) {
         let said = Instant::now();
         while bank.known().await != Some(allowed) {
             assert!(said.elapsed() < WITHIN, "word {round} is not known after {:?}", said.elapsed());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bank.set_default(allowed).await;
+        let said = Instant::now();
+        while bank.cares_by_default().await != allowed {
+            assert!(said.elapsed() < WITHIN, "default {round} is not known after {:?}", said.elapsed());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -98,6 +109,19 @@ impl Bank {
         let request = self.request(profile::RecordConsentsRequest { consents: vec![consent] });
         let answer = ConsentServiceClient::new(self.channel.clone()).record_consents(request).await.unwrap();
         assert_eq!(answer.into_inner().recorded, 1);
+    }
+
+    /// Sets what holds where a customer said nothing about care.
+    async fn set_default(&self, allowed: bool) {
+        let default = Some(profile::ConsentDefault { purpose: profile::Purpose::Care.into(), allowed });
+        let request = self.request(profile::SetConsentDefaultRequest { default });
+        ConsentServiceClient::new(self.channel.clone()).set_consent_default(request).await.unwrap();
+    }
+
+    /// What strategy knows of that.
+    async fn cares_by_default(&self) -> bool {
+        let row = tenant::Entity::find_by_id(TENANT).one(self.strategy.database().read()).await.unwrap();
+        row.is_some_and(|row| row.consent_defaults & (1 << profile::Purpose::Care as i32) != 0)
     }
 
     /// What strategy knows of it.

@@ -181,17 +181,21 @@ impl Store {
         }
         let of_tenant = tombstone::Entity::find().filter(tombstone::Column::Tenant.eq(&row.tenant));
         let erased = of_tenant.filter(tombstone::Column::ErasureId.eq(&row.erasure_id)).all(self.db.read()).await?;
+        let mut gone = Vec::with_capacity(erased.len());
         // One whose key is gone is done with.
         for tombstone in self.db.vault()?.unseal_known(erased).await? {
-            let customer_id = String::from_utf8_lossy(&tombstone.payload);
+            let customer_id = String::from_utf8_lossy(&tombstone.payload).into_owned();
             self.forget_letters(&row.tenant, &customer_id).await?;
             self.forget_in_snapshots(bucket, &row.tenant, &customer_id, &tombstone.customer_key).await?;
             self.db.vault()?.destroy(&row.tenant, &tombstone.customer_key).await?;
+            gone.push(customer_id);
         }
         let tx = self.db.begin().await?;
         let mut done = row.into_active_model();
         done.state = Set(State::Done as i16);
         let row = erasure::Entity::update(done).exec(&*tx).await?;
+        // The snapshots' own rows named the person until now.
+        tx.scrub(gone.iter().map(String::as_str)).await?;
         tx.commit().await?;
         tracing::info!(customer_key = row.customer_key, "person erased");
         Ok(row)

@@ -64,9 +64,9 @@ impl Store {
         let tx = snapshot_of_all(&self.db).await?;
         let together = Together::read(&tx, &asked).await?;
         let (mut profiles, mut missing) = (Vec::with_capacity(asked.len()), Vec::new());
-        for asked in asked {
-            let found = match together.root(&asked) {
-                Ok(root) if root.is_seen_by(by) => read(&tx, &self.db, &asked, &together).await,
+        for asked in &asked {
+            let found = match together.root(asked) {
+                Ok(root) if root.is_seen_by(by) => read(&tx, &self.db, asked, &together).await,
                 Ok(_) => Err(Error::NotFound { what: "customer", field: "customers" }),
                 Err(error) => Err(error),
             };

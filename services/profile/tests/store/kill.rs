@@ -32,6 +32,8 @@ use crate::ingest::{DAY, NOON, TYPES, fixed, straight};
 const KILLS: u64 = 50;
 /// So often the day turns.
 const A_DAY: u64 = 12;
+/// So often every stored event is looked at; salaries are counted each time.
+const AN_INVENTORY: u64 = 10;
 /// Before this one a feature is added.
 const A_FEATURE: u64 = 20;
 /// What every event passes: a feature with such a filter counts what one without it does, from the stored events.
@@ -71,11 +73,10 @@ async fn survive(database: config::Database, keys_url: String) {
     open_bank(&place.start().door).await;
     for kill in 0..KILLS {
         let service = place.start();
-        let noon = NOON + (kill / A_DAY) as i64 * DAY;
-        if kill % A_DAY == 0 {
-            set_clock(&service.door, noon).await;
+        if kill.is_multiple_of(A_DAY) {
+            set_clock(&service.door, noon(kill)).await;
         }
-        look_in(&service.door, plan, &senders, &acknowledged, noon).await;
+        look_in(&service.door, plan, kill, &senders, &acknowledged).await;
         if kill == A_FEATURE {
             create_feature(&service.door, "large_sum_ever", of_large()).await;
         }
@@ -90,16 +91,33 @@ async fn survive(database: config::Database, keys_url: String) {
     let mut all = Events::new();
     senders.iter().for_each(|sender| add(&mut all, plan, sender.number, 0..sender.acknowledged));
     assert!(all.len() > 1000, "{} events are hardly a load", all.len());
-    agree(&service.door, &all, NOON + (KILLS / A_DAY) as i64 * DAY).await;
+    agree(&service.door, &all, noon(KILLS - 1)).await;
 }
 
 /// What was acknowledged is there already when the service comes up, and no more than was sent; what was taken in before
 /// is known.
-async fn look_in(door: &Door, plan: Plan, senders: &[Sender], acknowledged: &Events, noon: i64) {
+async fn look_in(door: &Door, plan: Plan, kill: u64, senders: &[Sender], acknowledged: &Events) {
+    let noon = noon(kill);
     let mut sent = acknowledged.clone();
     for sender in senders {
         add(&mut sent, plan, sender.number, sender.acknowledged..sender.sent.load(Ordering::SeqCst));
     }
+    if kill.is_multiple_of(AN_INVENTORY) {
+        take_inventory(door, acknowledged, &sent).await;
+    }
+    let (least, most) = (registered(acknowledged), registered(&sent));
+    for id in customers() {
+        let bounds = [&least, &most].map(|events| straight(events, &id, "salary", 0, noon).0);
+        let count = async || numbers(door, &id).await["salary_ever"];
+        // The day may turn a moment later: the roll was cut short too.
+        settle(&format!("{id} has {} salaries", bounds[0]), async || count().await >= bounds[0]).await;
+        assert!(count().await <= bounds[1], "{id}: more than {} salaries", bounds[1]);
+    }
+    join_all(senders.iter().map(|sender| sender.repeat(door))).await;
+}
+
+/// Every event that was acknowledged is stored, and none that was never sent.
+async fn take_inventory(door: &Door, acknowledged: &Events, sent: &Events) {
     let stored = stored(door).await;
     for (key, _) in acknowledged.iter().filter(|(_, event)| event.r#type != UNREGISTERED) {
         assert!(stored.contains_key(key), "{key:?} was acknowledged and is lost");
@@ -107,31 +125,25 @@ async fn look_in(door: &Door, plan: Plan, senders: &[Sender], acknowledged: &Eve
     for key in stored.keys() {
         assert!(sent.contains_key(key), "{key:?} was never sent");
     }
-    let (least, most) = (registered(acknowledged), registered(&sent));
-    for id in customers() {
-        let bounds = [&least, &most].map(|events| straight(events, &id, "salary", 0, noon).0);
-        let count = async || numbers(door, &id).await["salary_ever"];
-        // The day may turn a moment later: the roll was cut short too.
-        settle(async || count().await >= bounds[0]).await;
-        assert!(count().await <= bounds[1], "{id}: more than {} salaries", bounds[1]);
-    }
-    join_all(senders.iter().map(|sender| sender.repeat(door))).await;
 }
 
 /// Sends from all sides and kills the service, at an instant that the seed draws, in the midst of it.
 async fn send_until_killed(service: Service, plan: Plan, kill: u64, senders: &mut [Sender]) {
     let (round, door) = (Round::new(), service.door.clone());
     let mut draw = plan.draw(("kill", kill));
-    let (enough, delay) = (draw.below(8), Duration::from_micros(draw.below(20_000)));
+    // Half of them the moment that an acknowledgement is seen, the others up to a commit or two later.
+    let (enough, delay) = (1 + draw.below(8), [0, draw.below(20_000)][draw.below(2) as usize]);
     let end = async {
         let mut count = round.acknowledged.subscribe();
         let reached = tokio::time::timeout(Duration::from_secs(60), count.wait_for(|count| *count >= enough)).await;
         reached.expect("batches are acknowledged in time").unwrap();
-        // The instant itself: a commit takes some milliseconds, and the kill is to fall before, in and after it.
-        let slept = tokio::task::spawn_blocking(move || thread::sleep(delay));
-        slept.await.unwrap();
+        if delay > 0 {
+            // The instant itself, not a wait for something: the kill is to fall before, in and after a commit.
+            let slept = tokio::task::spawn_blocking(move || thread::sleep(Duration::from_micros(delay)));
+            slept.await.unwrap();
+        }
         round.killed.store(true, Ordering::SeqCst);
-        tokio::task::spawn_blocking(|| service.kill()).await.unwrap();
+        service.kill();
     };
     tokio::join!(end, join_all(senders.iter_mut().map(|sender| sender.send(&door, &round))));
 }
@@ -151,7 +163,7 @@ async fn agree(door: &Door, all: &Events, noon: i64) {
     let twins = recount(door).await;
     assert!(twins.len() > 20, "{} features are counted again", twins.len());
     for id in customers() {
-        settle(async || numbers_as_of(door, &id).await == noon).await;
+        settle("the day has turned", async || numbers_as_of(door, &id).await == noon).await;
         let (numbers, values) = (numbers(door, &id).await, values(door, &id).await);
         for (name, is_sum, event_type, days) in COUNTED {
             let (count, sum) = straight(&events, &id, event_type, days, noon);
@@ -177,7 +189,7 @@ async fn recount(door: &Door) -> Vec<(String, String)> {
         twins.push((feature.name, twin));
     }
     let is_live = |feature: &pb::Feature| feature.state() == FeatureState::Live;
-    settle(async || features(door).await.iter().all(is_live)).await;
+    settle("features are built", async || features(door).await.iter().all(is_live)).await;
     twins
 }
 
@@ -206,7 +218,10 @@ async fn open_bank(door: &Door) {
     let ever =
         pb::AggregateSource { op: AggregateOp::Count.into(), event_types: vec!["salary".into()], ..Default::default() };
     create_feature(door, "salary_ever", ever).await;
-    settle(async || features(door).await.iter().all(|feature| feature.state() == FeatureState::Live)).await;
+    settle("features are built", async || {
+        features(door).await.iter().all(|feature| feature.state() == FeatureState::Live)
+    })
+    .await;
 }
 
 async fn set_clock(door: &Door, noon: i64) {
@@ -299,6 +314,11 @@ fn add(events: &mut Events, plan: Plan, sender: u64, batches: Range<u64>) {
     events.extend(sent.map(|event| (key(&event), event)));
 }
 
+/// Noon of the day on which a kill falls.
+fn noon(kill: u64) -> i64 {
+    NOON + (kill / A_DAY) as i64 * DAY
+}
+
 /// Those that are not refused.
 fn registered(events: &Events) -> Vec<pb::Event> {
     events.values().filter(|event| event.r#type != UNREGISTERED).cloned().collect()
@@ -313,13 +333,13 @@ fn customers() -> impl Iterator<Item = String> {
 }
 
 /// Polls until it holds, for at most a minute.
-async fn settle(holds: impl AsyncFn() -> bool) {
+async fn settle(what: &str, holds: impl AsyncFn() -> bool) {
     let poll = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), poll).await.expect("it comes true in time");
+    tokio::time::timeout(Duration::from_secs(60), poll).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
 /// Another one each time; HUAN_TEST_SEED draws one again.
