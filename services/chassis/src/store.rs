@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Error, Result, config, vault::Vault};
 
 mod scrub;
+mod statistics;
 #[cfg(feature = "testing")]
 pub mod test;
 
@@ -197,7 +198,8 @@ pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
 /// Brings the schema up to date.
 pub async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<()> {
     if db.get_database_backend() != DbBackend::Postgres {
-        return Ok(M::up(db, None).await?);
+        M::up(db, None).await?;
+        return statistics::tell(db).await;
     }
     let tx = db.begin().await?;
     tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;

@@ -35,8 +35,13 @@ impl MigrationTrait for Migration {
         let of_table =
             |name: &str| Index::create().name(name).table(DeadLetter::Table).col(DeadLetter::Tenant).to_owned();
         manager.create_index(of_table("uq_dead_letter_digest").unique().col(DeadLetter::Digest).to_owned()).await?;
-        let state = of_table("ix_dead_letter_state").col(DeadLetter::State).col(DeadLetter::LetterId).to_owned();
-        manager.create_index(state).await?;
+        for (name, chosen) in [
+            ("ix_dead_letter_state", DeadLetter::State),
+            ("ix_dead_letter_source", DeadLetter::Source),
+            ("ix_dead_letter_type", DeadLetter::EventType),
+        ] {
+            manager.create_index(of_table(name).col(chosen).col(DeadLetter::LetterId).to_owned()).await?;
+        }
         // For whoever must find all that is kept of a customer.
         manager.create_index(of_table("ix_dead_letter_customer").col(DeadLetter::CustomerId).to_owned()).await?;
         manager.create_index(of_table("ix_dead_letter_identity").col(DeadLetter::IdentityHash).to_owned()).await

@@ -34,7 +34,17 @@ impl MigrationTrait for Migration {
             .col(MergeProposal::CreateTime)
             .col(MergeProposal::ProposalId)
             .to_owned();
-        manager.create_index(index).await
+        manager.create_index(index).await?;
+        // An erasure takes a person's proposals away, at either end.
+        for (name, end) in [
+            ("ix_merge_proposal_absorbed", MergeProposal::Absorbed),
+            ("ix_merge_proposal_survivor", MergeProposal::Survivor),
+        ] {
+            let index =
+                Index::create().name(name).table(MergeProposal::Table).col(MergeProposal::Tenant).col(end).to_owned();
+            manager.create_index(index).await?;
+        }
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
