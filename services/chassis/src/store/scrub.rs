@@ -21,6 +21,8 @@ use crate::{Error, Result};
 const AGAIN: Duration = Duration::from_millis(200);
 /// Bytes of the file that are searched at a time.
 const BLOCK: usize = 1 << 20;
+/// Writes the file anew. What it is copied to meanwhile may be too large for memory, where connections keep such things.
+const REWRITE: &str = "PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY";
 /// Notes go round after so many.
 const NOTES: i32 = 1_000_000;
 
@@ -108,7 +110,7 @@ impl Store {
     async fn rewrite(&self) -> Result<()> {
         tracing::info!("writing the database's file anew, so that deleted rows leave it");
         let _permit = self.permit().await;
-        self.db.execute_unprepared("VACUUM").await?;
+        self.db.execute_unprepared(REWRITE).await?;
         Ok(())
     }
 

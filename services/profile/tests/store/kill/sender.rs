@@ -57,7 +57,7 @@ impl Sender {
 
     /// Sends batch after batch until the service is gone.
     pub async fn send(&mut self, door: &Door, round: &Round) {
-        if self.number % 2 == 0 {
+        if self.number.is_multiple_of(2) {
             self.send_one_by_one(door, round).await;
         } else {
             self.send_in_a_stream(door, round).await;
