@@ -67,6 +67,39 @@ async fn keys_of(tx: &Tx, tenant: &str, ids: BTreeSet<String>) -> Result<KeyIds>
     Ok(found)
 }
 
+/// Tables whose rows have one envelope: whose a row is, what names its key, and the bytes.
+macro_rules! enveloped {
+    ($($table:ident: $whose:ident, $key:ident, $payload:ident;)*) => {$(
+        impl Enveloped for $table::Model {
+            const TABLE: &'static str = stringify!($table);
+
+            fn whose(&self) -> (&str, &str) {
+                (&self.tenant, &self.$whose)
+            }
+
+            fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
+                let Self { format, key_id, $payload: payload, .. } = self;
+                once(Envelope { format, key_id, payload })
+            }
+
+            fn key(&self) -> &str {
+                &self.$key
+            }
+        }
+    )*};
+}
+
+enveloped! {
+    customer: customer_id, customer_key, payload;
+    identity: customer_id, key_id, payload;
+    holding: customer_id, key_id, payload;
+    event: customer_id, key_id, payload;
+    event_day: customer_id, key_id, packed;
+    tombstone: customer_hash, customer_key, payload;
+    kyc_answer: customer_id, key_id, payload;
+    dead_letter: digest, key_id, payload;
+}
+
 impl Enveloped for tenant::Model {
     const TABLE: &'static str = "tenant";
 
@@ -84,91 +117,6 @@ impl Enveloped for tenant::Model {
     }
 }
 
-impl Enveloped for customer::Model {
-    const TABLE: &'static str = "customer";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.customer_key
-    }
-}
-
-impl Enveloped for identity::Model {
-    const TABLE: &'static str = "identity";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.key_id
-    }
-}
-
-impl Enveloped for holding::Model {
-    const TABLE: &'static str = "holding";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.key_id
-    }
-}
-
-impl Enveloped for event::Model {
-    const TABLE: &'static str = "event";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.key_id
-    }
-}
-
-impl Enveloped for event_day::Model {
-    const TABLE: &'static str = "event_day";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, packed, .. } = self;
-        once(Envelope { format, key_id, payload: packed })
-    }
-
-    fn key(&self) -> &str {
-        &self.key_id
-    }
-}
-
 impl Enveloped for vector::Model {
     const TABLE: &'static str = "vector";
 
@@ -180,57 +128,6 @@ impl Enveloped for vector::Model {
         let Self { format, key_id, payload, state_format, state_key_id, state, .. } = self;
         let state = Envelope { format: state_format, key_id: state_key_id, payload: state };
         [Envelope { format, key_id, payload }, state].into_iter()
-    }
-
-    fn key(&self) -> &str {
-        &self.key_id
-    }
-}
-
-impl Enveloped for tombstone::Model {
-    const TABLE: &'static str = "tombstone";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_hash)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.customer_key
-    }
-}
-
-impl Enveloped for kyc_answer::Model {
-    const TABLE: &'static str = "kyc_answer";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.key_id
-    }
-}
-
-impl Enveloped for dead_letter::Model {
-    const TABLE: &'static str = "dead_letter";
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.digest)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, key_id, payload, .. } = self;
-        once(Envelope { format, key_id, payload })
     }
 
     fn key(&self) -> &str {
