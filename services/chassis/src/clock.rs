@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// Reads the system's clock; the one place that does. Everything else is given its `now`.
@@ -86,7 +86,8 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.date().format("%Y-%m-%d"))
+        let date = self.date();
+        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
     }
 }
 
@@ -104,7 +105,9 @@ impl FromStr for Day {
         if !shaped || !("1900".."2201").contains(&&text[..4]) {
             return Err(NotADay);
         }
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Day::from_date).map_err(|_| NotADay)
+        let number = |part: &str| part.parse().map_err(|_| NotADay);
+        let year = text[..4].parse().map_err(|_| NotADay)?;
+        NaiveDate::from_ymd_opt(year, number(&text[5..7])?, number(&text[8..])?).map(Day::from_date).ok_or(NotADay)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Result, config, vault::Vault};
 
+mod checkpoint;
+mod collation;
+pub mod rows;
 mod scrub;
 mod statistics;
 #[cfg(feature = "testing")]
@@ -36,8 +39,14 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const BUSY: Duration = Duration::from_secs(5);
 /// What a SQLite connection keeps of the file in memory at most, in negative KiB, as SQLite wants it.
 const CACHE: &str = "-32768";
+/// Pages of the log after which a commit moves it into the file, four times as many as `checkpoint` leaves there.
+const LOG: &str = "65536";
+/// Rows that a SQLite connection reads ahead.
+const ROWS: usize = 500;
 /// A PostgreSQL connection that was idle for longer is tried before it is used.
 const IDLE: Duration = Duration::from_secs(30);
+/// Statements that a PostgreSQL connection keeps prepared.
+const STATEMENTS: usize = 500;
 /// Replicas that start together migrate one after the other under this advisory lock ("huan").
 const MIGRATION_LOCK: i64 = 0x6875_616e;
 
@@ -49,6 +58,7 @@ pub struct Store {
     writer: Option<Arc<Semaphore>>,
     published: watch::Sender<()>,
     closed: CancellationToken,
+    commits: Arc<AtomicU64>,
     vault: Option<Vault>,
 }
 
@@ -60,6 +70,7 @@ impl Store {
         let store = Self::new(db);
         if !store.is_postgres() {
             store.finish_scrub().await?;
+            store.spawn_checkpoints();
         }
         Ok(store)
     }
@@ -67,7 +78,8 @@ impl Store {
     /// Wraps a connection whose schema is up to date.
     pub fn new(db: DatabaseConnection) -> Self {
         let writer = (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Self { db, writer, published: watch::Sender::new(()), closed: CancellationToken::new(), vault: None }
+        let (published, closed, commits) = (watch::Sender::new(()), CancellationToken::new(), Arc::default());
+        Self { db, writer, published, closed, commits, vault: None }
     }
 
     /// The same store, whose envelopes are sealed under the keys of this vault.
@@ -121,6 +133,11 @@ impl Store {
         }
     }
 
+    /// Whether one transaction writes at a time.
+    pub fn has_one_writer(&self) -> bool {
+        self.writer.is_some()
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.db.get_database_backend() == DbBackend::Postgres
     }
@@ -143,6 +160,7 @@ impl Tx {
         let Self { tx, published, gone, store, _permit: permit } = self;
         tx.commit().await?;
         drop(permit);
+        store.commits.fetch_add(1, Ordering::Relaxed);
         if published.into_inner() {
             store.published.send_replace(());
         }
@@ -187,6 +205,7 @@ pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
         options.test_before_acquire(false).map_sqlx_sqlite_opts(sqlite);
     } else {
         options.test_before_acquire_if_idle_for(IDLE);
+        options.map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENTS));
     }
     #[cfg_attr(not(feature = "testing"), allow(unused_mut, reason = "only tests listen"))]
     let mut db = Database::connect(options).await?;
@@ -204,6 +223,7 @@ pub async fn migrate<M: MigratorTrait>(db: &DatabaseConnection) -> Result<()> {
     let tx = db.begin().await?;
     tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     M::up(&tx, None).await?;
+    collation::by_bytes(&tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -219,9 +239,13 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // NORMAL would lose the last commits with the power.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+        // Rows wait for who reads them rather than the other way round.
+        .row_buffer_size(ROWS)
         // A batch's pages stay in memory until its commit: the default of 2 MB writes some of them twice.
         .pragma("cache_size", CACHE)
         .pragma("temp_store", "MEMORY")
+        // Commits leave the log alone, unless it gets very long: see `checkpoint`.
+        .pragma("wal_autocheckpoint", LOG)
         .foreign_keys(true)
         // What is deleted is overwritten, pages that fall free as well, which FAST would leave: an erased person's rows
         // must not be found in the file. Little is deleted otherwise, mostly old rows of feeds.

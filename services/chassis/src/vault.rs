@@ -21,7 +21,7 @@ use crate::{
     Error, Result,
     clock::{micros, system_now},
     config,
-    store::Store,
+    store::{Store, rows::runs},
 };
 
 pub mod entity;
@@ -30,7 +30,7 @@ pub mod master;
 mod migration;
 mod rotate;
 
-pub use envelope::{Envelope, Enveloped, PLAIN, SEALED};
+pub use envelope::{Envelope, Enveloped, PLAIN, Rings, SEALED};
 pub use master::Masters;
 
 /// Keys held in memory, some 250 bytes each.
@@ -75,12 +75,7 @@ impl Vault {
 
     /// Finds keys of a tenant. One that was destroyed, or never made, is not in the answer.
     pub async fn keys(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
-        let mut found = self.known(tenant, ids);
-        let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
-        for missing in missing.chunks(CHUNK) {
-            found.extend(self.read(self.0.store.read(), tenant, missing).await?);
-        }
-        Ok(found)
+        self.find(tenant, ids, true).await
     }
 
     /// Finds keys of a tenant and makes those that there are not, which are durable when this returns. A key that was
@@ -91,19 +86,28 @@ impl Vault {
         if missing.is_empty() {
             return Ok(found);
         }
+        let mut new = Vec::with_capacity(missing.len());
         let tx = self.0.store.begin().await?;
         for missing in missing.chunks(CHUNK) {
             let mut rows = Vec::with_capacity(missing.len());
+            let mut made = Vec::with_capacity(missing.len());
             for id in missing {
-                rows.push(self.new_row(tenant, id).await?);
+                let key = DataKey::generate();
+                rows.push(self.new_row(tenant, id, &key).await?);
+                made.push(((*id).to_owned(), key));
             }
             let key = [entity::Column::Tenant, entity::Column::KeyId];
             let first = OnConflict::columns(key).do_nothing().to_owned();
-            entity::Entity::insert_many(rows).on_conflict(first).exec_without_returning(&*tx).await?;
-            // Another replica may have been first: its key holds.
-            found.extend(self.read(&*tx, tenant, missing).await?);
+            let insert = entity::Entity::insert_many(rows).on_conflict(first);
+            new.extend(match insert.exec_without_returning(&*tx).await? {
+                all if all == missing.len() as u64 => made,
+                // Another replica was first with some: its keys hold.
+                _ => self.read(&*tx, tenant, missing).await?,
+            });
         }
         tx.commit().await?;
+        self.remember(tenant, &new);
+        found.extend(new);
         Ok(found)
     }
 
@@ -117,6 +121,20 @@ impl Vault {
         Ok(())
     }
 
+    /// Who reads a whole table, each key of which is wanted once, has none remembered.
+    async fn find(&self, tenant: &str, ids: &BTreeSet<&str>, remember: bool) -> Result<Ring> {
+        let mut found = self.known(tenant, ids);
+        let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
+        for missing in runs(&missing) {
+            let read = self.read(self.0.store.read(), tenant, &missing).await?;
+            if remember {
+                self.remember(tenant, &read);
+            }
+            found.extend(read);
+        }
+        Ok(found)
+    }
+
     fn known(&self, tenant: &str, ids: &BTreeSet<&str>) -> Ring {
         let mut place = (tenant.to_owned(), String::new());
         let mut find = |id: &&str| {
@@ -127,21 +145,27 @@ impl Vault {
         ids.iter().filter_map(&mut find).collect()
     }
 
+    fn remember(&self, tenant: &str, keys: &[(String, DataKey)]) {
+        for (id, key) in keys {
+            self.0.known.insert((tenant.to_owned(), id.clone()), key.clone());
+        }
+    }
+
     async fn read(&self, db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<(String, DataKey)>> {
-        let of_tenant = entity::Entity::find().filter(entity::Column::Tenant.eq(tenant));
-        let rows = of_tenant.filter(entity::Column::KeyId.is_in(ids.iter().copied())).all(db).await?;
+        let of_tenant = entity::Entity::find().filter(entity::Column::Tenant.eq(tenant)).select_only();
+        let rows = of_tenant.filter(entity::Column::KeyId.is_in(ids.iter().copied()));
+        let rows = rows.column(entity::Column::KeyId).column(entity::Column::MasterId).column(entity::Column::Wrapped);
+        let rows: Vec<(String, String, Vec<u8>)> = rows.into_tuple().all(db).await?;
         let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let key = self.0.masters.unwrap(&row.master_id, bound(&row.tenant, &row.key_id), &row.wrapped).await?;
-            self.0.known.insert((row.tenant, row.key_id.clone()), key.clone());
-            found.push((row.key_id, key));
+        for (id, master_id, wrapped) in rows {
+            let key = self.0.masters.unwrap(&master_id, bound(tenant, &id), &wrapped).await?;
+            found.push((id, key));
         }
         Ok(found)
     }
 
-    async fn new_row(&self, tenant: &str, id: &str) -> Result<entity::ActiveModel> {
-        let key = DataKey::generate();
-        let (master_id, wrapped) = self.0.masters.wrap(bound(tenant, id), &key).await?;
+    async fn new_row(&self, tenant: &str, id: &str, key: &DataKey) -> Result<entity::ActiveModel> {
+        let (master_id, wrapped) = self.0.masters.wrap(bound(tenant, id), key).await?;
         Ok(entity::ActiveModel {
             tenant: Set(tenant.to_owned()),
             key_id: Set(id.to_owned()),

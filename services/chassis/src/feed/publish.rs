@@ -1,17 +1,17 @@
 //! Writing to a feed, in the transaction of what the rows tell about.
 
-use sea_orm::{EntityTrait as _, NotSet, Set};
+use sea_orm::{ConnectionTrait as _, DbBackend, NotSet, Set, Statement};
 
 use super::{Position, entity};
 use crate::{
     Error, Result,
     clock::{micros, system_now},
-    store::Tx,
+    store::{
+        Tx,
+        rows::{self, Conflict},
+    },
     telemetry,
 };
-
-/// Rows of one INSERT, below SQLite's limit of 32,766 bound values.
-const CHUNK: usize = 1_000;
 
 /// One change, as its service publishes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,15 +43,19 @@ pub async fn publish(tx: &Tx, rows: Vec<Row>) -> Result<Position> {
     }
     let written = micros(system_now());
     let current = telemetry::traceparent();
-    let mut rows = rows.into_iter().map(|row| active(row, &current, written)).peekable();
-    let mut last = Position::default();
-    while rows.peek().is_some() {
-        let chunk = entity::Entity::insert_many(rows.by_ref().take(CHUNK));
-        let inserted = chunk.exec(&**tx).await?.last_insert_id;
-        last = Position(inserted.ok_or_else(|| Error::Internal("the feed gave no position".into()))?);
-    }
+    let rows = rows.into_iter().map(|row| active(row, &current, written)).collect();
+    rows::write::<entity::ActiveModel, _>(tx, rows, Conflict::Fail).await?;
     tx.mark_published();
-    Ok(last)
+    last(tx).await
+}
+
+/// The position of the row that this connection has inserted last.
+async fn last(tx: &Tx) -> Result<Position> {
+    let backend = tx.get_database_backend();
+    let asked = if backend == DbBackend::Postgres { "SELECT lastval()" } else { "SELECT last_insert_rowid()" };
+    let row = tx.query_one_raw(Statement::from_string(backend, asked)).await?;
+    let row = row.ok_or_else(|| Error::Internal("the feed gave no position".into()))?;
+    Ok(Position(row.try_get_by_index(0)?))
 }
 
 fn active(row: Row, current: &str, written: i64) -> entity::ActiveModel {

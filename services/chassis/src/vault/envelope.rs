@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aes_gcm::aead::{Aead as _, OsRng, Payload, rand_core::RngCore as _};
+use aes_gcm::aead::{Aead as _, AeadInPlace as _, OsRng, Payload, rand_core::RngCore as _};
 
 use super::{DataKey, Ring, Vault};
 use crate::{Error, Result};
@@ -14,8 +14,9 @@ pub const PLAIN: i16 = 0;
 /// The format of bytes sealed by AES-256-GCM under the customer's key.
 pub const SEALED: i16 = 1;
 
-/// Bytes of a nonce.
+/// Bytes of a nonce, and of the tag that proves the rest.
 const NONCE: usize = 12;
+const TAG: usize = 16;
 
 /// A row with envelopes.
 pub trait Enveloped {
@@ -53,8 +54,14 @@ impl Vault {
 
     /// Opens the rows whose keys there are, and leaves the others out: what was erased is as if it were not there.
     pub async fn unseal_known<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
-        let (rows, erased) = self.unseal_each(rows).await?;
-        Ok(rows.into_iter().zip(erased).filter(|(_, erased)| !erased).map(|(row, _)| row).collect())
+        let rings = self.rings(&rows, Keys::Known).await?;
+        unseal_known(&rings, rows)
+    }
+
+    /// The same for who reads a whole table: keys are not remembered.
+    pub async fn unseal_in_passing<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
+        let rings = self.rings(&rows, Keys::InPassing).await?;
+        unseal_known(&rings, rows)
     }
 
     /// Opens rows and keeps those whose keys are gone with nothing in them: for lists, which go on after their last row.
@@ -70,15 +77,65 @@ impl Vault {
 
     /// Seals rows that are to be written, each under the key that it names; a key is made if it is missing. An empty
     /// payload says nothing and stays as it is. Errors: internal, for a row that names no key.
-    pub async fn seal<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<Vec<R>> {
-        let rings = self.rings(&rows, true).await?;
+    pub async fn seal<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
+        self.rings_to_seal(&rows).await?.seal(rows)
+    }
+
+    /// The keys to seal rows with, made where they are missing.
+    pub async fn rings_to_seal<R: Enveloped>(&self, rows: &[R]) -> Result<Rings> {
+        self.rings(rows, Keys::Made).await
+    }
+
+    /// Opens rows, and tells of each whether its key is gone.
+    async fn unseal_each<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<(Vec<R>, Vec<bool>)> {
+        let rings = self.rings(&rows, Keys::Known).await?;
+        let opened = rows.iter_mut().map(|row| unseal(&rings, row)).collect::<Result<Vec<_>>>()?;
+        Ok((rows, opened.into_iter().map(|opened| !opened).collect()))
+    }
+
+    /// The keys that rows name, by tenant.
+    async fn rings<R: Enveloped>(&self, rows: &[R], keys: Keys) -> Result<Rings> {
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| !row.key().is_empty()) {
+            wanted.entry(row.whose().0).or_default().insert(row.key());
+        }
+        let mut rings = BTreeMap::new();
+        for (tenant, ids) in wanted {
+            let ring = match keys {
+                Keys::Made => self.make(tenant, &ids).await?,
+                Keys::Known => self.keys(tenant, &ids).await?,
+                Keys::InPassing => self.find(tenant, &ids, false).await?,
+            };
+            rings.insert(tenant.to_owned(), ring);
+        }
+        Ok(Rings(rings))
+    }
+}
+
+/// Which keys are wanted.
+#[derive(Clone, Copy)]
+enum Keys {
+    /// All: what is missing is made.
+    Made,
+    /// Those that there are.
+    Known,
+    /// Those that there are, once.
+    InPassing,
+}
+
+/// The keys of some rows, by tenant.
+#[derive(Debug)]
+pub struct Rings(BTreeMap<String, Ring>);
+
+impl Rings {
+    /// Seals rows as [`Vault::seal`] does, if all their keys are here. Errors: internal.
+    pub fn seal<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<Vec<R>> {
         let mut nonces = vec![0; rows.len() * 2 * NONCE];
         OsRng.fill_bytes(&mut nonces);
         let mut nonces = nonces.chunks_exact(NONCE);
         for row in &mut rows {
             let (key_id, bound) = (row.key().to_owned(), bound(row));
-            let tenant = row.whose().0;
-            let key = rings.get(tenant).and_then(|ring| ring.get(&key_id)).cloned();
+            let key = self.0.get(row.whose().0).and_then(|ring| ring.get(&key_id)).cloned();
             for envelope in row.envelopes().filter(|envelope| !envelope.payload.is_empty()) {
                 let key = key.as_ref().ok_or_else(|| Error::Internal(format!("a row of {} has no key", R::TABLE)))?;
                 let nonce = nonces.next().ok_or_else(|| Error::Internal("too many envelopes".into()))?;
@@ -88,33 +145,22 @@ impl Vault {
         }
         Ok(rows)
     }
+}
 
-    /// Opens rows, and tells of each whether its key is gone.
-    async fn unseal_each<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<(Vec<R>, Vec<bool>)> {
-        let rings = self.rings(&rows, false).await?;
-        let opened = rows.iter_mut().map(|row| unseal(&rings, row)).collect::<Result<Vec<_>>>()?;
-        Ok((rows, opened.into_iter().map(|opened| !opened).collect()))
-    }
-
-    /// The keys that rows name, by tenant.
-    async fn rings<R: Enveloped>(&self, rows: &[R], make: bool) -> Result<BTreeMap<String, Ring>> {
-        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| !row.key().is_empty()) {
-            wanted.entry(row.whose().0).or_default().insert(row.key());
+fn unseal_known<R: Enveloped>(rings: &Rings, rows: Vec<R>) -> Result<Vec<R>> {
+    let mut opened = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        if unseal(rings, &mut row)? {
+            opened.push(row);
         }
-        let mut rings = BTreeMap::new();
-        for (tenant, ids) in wanted {
-            let ring = if make { self.make(tenant, &ids).await? } else { self.keys(tenant, &ids).await? };
-            rings.insert(tenant.to_owned(), ring);
-        }
-        Ok(rings)
     }
+    Ok(opened)
 }
 
 /// Opens a row's envelopes; false if its key is gone.
-fn unseal<R: Enveloped>(rings: &BTreeMap<String, Ring>, row: &mut R) -> Result<bool> {
+fn unseal<R: Enveloped>(rings: &Rings, row: &mut R) -> Result<bool> {
     let bound = bound(row);
-    let ring = rings.get(row.whose().0);
+    let ring = rings.0.get(row.whose().0);
     for envelope in row.envelopes() {
         match *envelope.format {
             PLAIN => continue,
@@ -132,9 +178,12 @@ fn unseal<R: Enveloped>(rings: &BTreeMap<String, Ring>, row: &mut R) -> Result<b
 }
 
 fn seal(key: &DataKey, nonce: &[u8], bound: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
-    let payload = Payload { msg: plain, aad: bound };
-    let sealed = key.cipher().encrypt(nonce.into(), payload).map_err(|_| Error::Internal("cannot seal".into()))?;
-    Ok([nonce, &sealed].concat())
+    let mut sealed = Vec::with_capacity(NONCE + plain.len() + TAG);
+    sealed.extend_from_slice(nonce);
+    sealed.extend_from_slice(plain);
+    let tag = key.cipher().encrypt_in_place_detached(nonce.into(), bound, &mut sealed[NONCE..]);
+    sealed.extend_from_slice(&tag.map_err(|_| Error::Internal("cannot seal".into()))?);
+    Ok(sealed)
 }
 
 /// What sealed bytes are bound to.

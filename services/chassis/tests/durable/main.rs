@@ -5,6 +5,7 @@
 mod bench;
 mod consume;
 mod directory;
+mod rows;
 mod store;
 mod vault;
 mod watch;

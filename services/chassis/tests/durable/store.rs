@@ -1,6 +1,6 @@
 //! Stores: transactions, writers side by side, migrations.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use huan_chassis::{
     directory, feed,
@@ -8,7 +8,7 @@ use huan_chassis::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, IntoActiveModel as _,
-    PaginatorTrait as _, Statement,
+    PaginatorTrait as _, QueryOrder as _, Statement,
 };
 use sea_orm_migration::MigratorTrait as _;
 
@@ -126,6 +126,48 @@ async fn what_a_crash_kept_in_the_files_leaves_them_at_the_next_start() {
     assert_eq!(left(folder.path(), &gone), 0);
     let note = store.read().query_one_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA user_version")).await;
     assert_eq!(note.unwrap().unwrap().try_get_by_index::<i32>(0).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_was_committed_leaves_the_log_for_the_file() {
+    let (_folder, database) = test::sqlite_file();
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    publish(&store, &["what was committed"]).await;
+    let file = database.url.strip_prefix("sqlite://").and_then(|rest| rest.split('?').next()).unwrap();
+    let in_file = || String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains("what was committed");
+    let moved = async {
+        while !in_file() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), moved).await.expect("the log is moved beside the writers");
+}
+
+#[tokio::test]
+async fn text_is_ordered_by_its_bytes_whatever_the_database_orders_by() {
+    let database = test::postgres().await;
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    // As a server of another place has made it: there, upper case is no different in the first instance.
+    let other = r#"ALTER TABLE customer_directory ALTER COLUMN customer_id TYPE varchar COLLATE "und-x-icu""#;
+    store.read().execute_unprepared(other).await.unwrap();
+    let tx = store.begin().await.unwrap();
+    let row = |id: &str| directory::Row {
+        tenant: "bank".into(),
+        customer_id: id.to_owned(),
+        customer_key: format!("key of {id}"),
+        partition: 0,
+        owner_path: "/hq".into(),
+    };
+    directory::upsert(&tx, ["a", "B", "c", "_"].map(row).to_vec()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(ordered(&store).await, ["_", "a", "B", "c"]);
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    assert_eq!(ordered(&store).await, ["B", "_", "a", "c"]);
+}
+
+async fn ordered(store: &Store) -> Vec<String> {
+    let rows = directory::entity::Entity::find().order_by_asc(directory::entity::Column::CustomerId);
+    rows.all(store.read()).await.unwrap().into_iter().map(|row| row.customer_id).collect()
 }
 
 #[tokio::test]
