@@ -205,7 +205,7 @@ pub fn outcome(header: &Header, outcome: &profile::Outcome) -> outcome::Model {
 /// What stands for an event's id at its source, which might name the customer: enough to know the event again.
 fn digest(customer_key: &str, outcome: &profile::Outcome) -> String {
     let parts = [customer_key, &outcome.source, &outcome.source_id].join("\0");
-    Sha256::digest(parts)[..16].iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    hex::encode(&Sha256::digest(parts)[..16])
 }
 
 /// The rows of a decision's would-be picks.

@@ -8,7 +8,7 @@ use huan_proto::strategy::v1::{self as pb, StrategyState, scenario};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::{record, script};
+use crate::script;
 
 /// What a map is made of. Only strategies that go into it; everything else as far as there is any.
 #[derive(Clone, Debug, Default)]
@@ -199,5 +199,5 @@ fn sorted<T>(mut parts: Vec<T>, id: impl Fn(&T) -> String) -> Vec<T> {
 
 /// Writes a version as the contract does: in hex.
 pub fn version_text(version: &[u8]) -> String {
-    record::hex(version)
+    hex::encode(version)
 }

@@ -67,8 +67,8 @@ pub fn replay(payload: &[u8], map: &CompiledMap) -> Result<pb::ReplayDecisionRes
     let replayed_hash = hash(&replayed);
     Ok(pb::ReplayDecisionResponse {
         identical: replayed.encode_to_vec() == output.encode_to_vec() && replayed_hash == record.output_hash,
-        recorded_hash: hex(&record.output_hash),
-        replayed_hash: hex(&replayed_hash),
+        recorded_hash: hex::encode(&record.output_hash),
+        replayed_hash: hex::encode(&replayed_hash),
         engine_version: input.engine_version,
     })
 }
@@ -100,18 +100,6 @@ fn exposure(map: &CompiledMap, input: &pb::DecisionInput, pick: &pb::OutputPick)
     })
 }
 
-/// Writes bytes in lowercase hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads hex; `None` if it is not.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len().is_multiple_of(2) { digits.chunks(2).map(pair).collect() } else { None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,13 +117,5 @@ mod tests {
     fn the_seed_follows_tenant_and_decision() {
         assert_eq!(seed("a", "b"), seed("a", "b"));
         assert_ne!(seed("a", "bc"), seed("ab", "c"));
-    }
-
-    #[test]
-    fn hex_is_read_as_written() {
-        assert_eq!(hex(&[0, 255, 16]), "00ff10");
-        assert_eq!(unhex("00ff10"), Some(vec![0, 255, 16]));
-        assert_eq!(unhex("0"), None);
-        assert_eq!(unhex("zz"), None);
     }
 }

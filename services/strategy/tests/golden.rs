@@ -23,13 +23,13 @@ const GOLDEN: &str = include_str!("data/record_v1.hex");
 
 #[test]
 fn the_golden_record_is_made_again_to_the_byte() {
-    let made = format!("{}\n{}\n", record::hex(&content().encode_to_vec()), record::hex(&made().encode_to_vec()));
+    let made = format!("{}\n{}\n", hex::encode(content().encode_to_vec()), hex::encode(made().encode_to_vec()));
     assert_eq!(made, GOLDEN);
 }
 
 #[test]
 fn the_golden_record_replays() {
-    let lines: Vec<_> = GOLDEN.lines().map(|line| record::unhex(line).unwrap()).collect();
+    let lines: Vec<_> = GOLDEN.lines().map(|line| hex::decode(line).unwrap()).collect();
     let content = pb::MapContent::decode(lines[0].as_slice()).unwrap();
     let replayed = record::replay(&lines[1], &CompiledMap::new(&content)).unwrap();
     assert!(replayed.identical);

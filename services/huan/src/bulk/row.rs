@@ -13,7 +13,6 @@ use sha2::{Digest, Sha256};
 use super::{
     cell::{self, Cell, exponent},
     mapping::{Fields, Mapping},
-    source::digits,
 };
 
 /// What a row's fields are read by.
@@ -110,7 +109,7 @@ impl Reader {
             noun.fault("key", "is required of a row without a bank number");
         }
         let digest = Sha256::new().chain_update(&prospect.list).chain_update("\0").chain_update(key).finalize();
-        (format!("{}-{}", prospect.list, &digits(&digest)[..24]), true)
+        (format!("{}-{}", prospect.list, &hex::encode(digest)[..24]), true)
     }
 
     /// Tables of holdings list holdings, tables of customers' fields list customers; others list neither.

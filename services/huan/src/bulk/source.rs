@@ -80,14 +80,9 @@ pub fn hash(path: &Path, mapping: &str) -> Result<(String, String)> {
     let mut digest = Sha256::new();
     let mut file = File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     io::copy(&mut file, &mut digest)?;
-    let file = digits(&digest.finalize());
-    let both = digits(&Sha256::new().chain_update(&file).chain_update(mapping).finalize());
+    let file = hex::encode(digest.finalize());
+    let both = hex::encode(Sha256::new().chain_update(&file).chain_update(mapping).finalize());
     Ok((file, both))
-}
-
-/// Bytes as hexadecimal digits.
-pub fn digits(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn open_csv(file: File, name: &str, delimiter: u8) -> Result<Source, String> {

@@ -35,7 +35,7 @@ pub fn row(view: &View, refused: &Refused, now: i64) -> dead_letter::Model {
         // Maps encode in no order, so the attributes do not count.
         let bare = pb::Event { attributes: HashMap::new(), ..event.clone() };
         let bytes = bare.encode_to_vec();
-        view.hash("letter", &bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+        view.hash("letter", &hex::encode(bytes))
     } else {
         digest(view, &event.source, &event.source_id)
     };

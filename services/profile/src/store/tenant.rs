@@ -101,7 +101,7 @@ impl View {
         mac.update(kind.as_bytes());
         mac.update(b"\0");
         mac.update(value.as_bytes());
-        mac.finalize().into_bytes().iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+        hex::encode(mac.finalize().into_bytes())
     }
 }
 

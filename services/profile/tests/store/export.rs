@@ -115,7 +115,7 @@ fn keys(folder: &Path) -> Vec<String> {
     let mut keys = Vec::new();
     for part in manifest["parts"].as_array().unwrap() {
         let file = std::fs::read(folder.join(part["file"].as_str().unwrap())).unwrap();
-        let digest: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(Sha256::digest(&file));
         assert_eq!((&part["sha256"], &part["byte_count"]), (&digest.into(), &file.len().into()));
         for batch in ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).unwrap().build().unwrap() {
             let batch = batch.unwrap();

@@ -47,7 +47,7 @@ pub fn response(
         decision_id,
         status: record::status(output) as i32,
         picks: picked.filter_map(|picked| pick(map, input, picked)).collect(),
-        map_version: record::hex(&input.map_version),
+        map_version: hex::encode(&input.map_version),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn short(row: &Model, map: &CompiledMap, input: &pb::DecisionInput, output: 
         decision_id: row.decision_id.clone(),
         customer_id: row.customer_id.clone(),
         decide_time: Some(clock::timestamp(clock::from_micros(row.decide_time))),
-        map_version: record::hex(&input.map_version),
+        map_version: hex::encode(&input.map_version),
         status: row.status,
         strategy_ids: picked.filter_map(strategy_id).collect(),
     }

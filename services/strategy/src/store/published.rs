@@ -13,7 +13,7 @@ use super::{
     Store,
     entity::{published_map, strategy, tenant},
 };
-use crate::{convert, decide::CompiledMap, record};
+use crate::{convert, decide::CompiledMap};
 
 /// Versions remembered, besides the ones that hold.
 const REMEMBERED: usize = 64;
@@ -69,7 +69,7 @@ impl Store {
 
     /// A version of a map, as a decision's input names it. Errors: NoMap.
     pub async fn map_version(&self, tenant: &str, version: &[u8]) -> Result<Arc<CompiledMap>> {
-        let key = (tenant.to_owned(), record::hex(version));
+        let key = (tenant.to_owned(), hex::encode(version));
         if let Some(known) = self.maps.versions.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
@@ -98,7 +98,7 @@ async fn read(db: &Database, tenant: &str) -> Result<Published> {
     let index =
         |row: &strategy::Model| strategies.binary_search_by(|known| known.strategy_id.cmp(&row.strategy_id)).ok();
     Ok(Published {
-        version: record::unhex(&row.version).unwrap_or_default(),
+        version: hex::decode(&row.version).unwrap_or_default(),
         epoch: found.epoch,
         stopped: stopped.iter().filter_map(index).map(|index| index as u32).collect(),
         map: Arc::new(map),
