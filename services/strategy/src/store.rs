@@ -28,12 +28,12 @@ use huan_chassis::{
     Error, Result,
     commit::Writer,
     page,
-    store::{Store as Database, Tx},
+    store::{
+        Store as Database, Tx,
+        rows::{self, Conflict},
+    },
 };
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IdenStatic, IntoActiveModel, Iterable, Order,
-    PrimaryKeyToColumn, Value, sea_query::OnConflict,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, IntoActiveModel, Order, Value};
 
 use self::{customer::Memory, decide::Deciding, published::Maps};
 use crate::holdout::MasterKey;
@@ -68,36 +68,22 @@ impl Store {
     }
 }
 
-/// Inserts rows, or replaces those with the same key, as many a statement as it may bind.
-async fn upsert<M, E, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
+/// Inserts rows, or replaces those with the same key.
+async fn upsert<M, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
 where
-    M: IntoActiveModel<A>,
-    E: EntityTrait,
-    A: ActiveModelTrait<Entity = E> + Send,
+    M: IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
 {
-    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
-    let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
-    let others: Vec<E::Column> = E::Column::iter().filter(|column| !is_key(column)).collect();
-    for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
-        let replace = OnConflict::columns(keys.clone()).update_columns(others.clone()).to_owned();
-        let chunk = chunk.into_iter().map(IntoActiveModel::into_active_model);
-        E::insert_many(chunk).on_conflict(replace).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    rows::write(tx, rows, Conflict::Replace).await
 }
 
-/// Inserts rows, as many a statement as it may bind.
-async fn insert<M, E, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
+/// Inserts rows.
+async fn insert<M, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
 where
-    M: IntoActiveModel<A>,
-    E: EntityTrait,
-    A: ActiveModelTrait<Entity = E> + Send,
+    M: IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
 {
-    for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
-        let chunk = chunk.into_iter().map(IntoActiveModel::into_active_model);
-        E::insert_many(chunk).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    rows::write(tx, rows, Conflict::Fail).await
 }
 
 /// Runs of at most `size` rows, each moved out.

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use huan_chassis::Result;
-use huan_chassis::store::{Store, Tx};
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+use huan_chassis::store::{
+    Store, Tx,
+    rows::{self, Conflict},
 };
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::entity::vector::{Column, Entity, Model};
 use super::tenant;
@@ -35,11 +36,7 @@ pub async fn put_vectors(tx: &Tx, tenant: &str, vectors: &mut [Model]) -> Result
             next - 1
         });
     }
-    for chunk in vectors.chunks(CHUNK) {
-        let rows = chunk.iter().cloned().map(Model::into_active_model);
-        Entity::insert_many(rows).on_conflict(replace()).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    rows::write(tx, vectors.to_vec(), Conflict::Replace).await
 }
 
 /// Erases the customer of a key, and answers with the number that it had; none if there is no such customer. The ordinal
@@ -76,19 +73,4 @@ async fn next_ordinal(tx: &Tx, tenant: &str) -> Result<i64> {
     let of_tenant = Entity::find().filter(Column::Tenant.eq(tenant));
     let last = of_tenant.select_only().column_as(Column::Ordinal.max(), "last");
     Ok(last.into_tuple::<Option<i64>>().one(&**tx).await?.flatten().map_or(0, |last| last + 1))
-}
-
-fn replace() -> OnConflict {
-    OnConflict::columns([Column::Tenant, Column::CustomerId])
-        .update_columns([
-            Column::CustomerKey,
-            Column::RootId,
-            Column::OwnerPath,
-            Column::AsOf,
-            Column::Position,
-            Column::Format,
-            Column::KeyId,
-            Column::Payload,
-        ])
-        .to_owned()
 }
