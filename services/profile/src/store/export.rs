@@ -2,6 +2,7 @@
 //! taking an erased customer out of them `forget`'s.
 
 mod forget;
+mod read;
 mod write;
 
 use huan_chassis::{Error, Result, clock, page::Page, store::Tx};

@@ -3,10 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use huan_chassis::{
-    Error, Result, clock, feed,
-    vault::{Envelope, Enveloped},
-};
+use huan_chassis::{Error, Result, clock, feed};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
@@ -15,52 +12,25 @@ use sea_orm::{
 use sha2::{Digest, Sha256};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::{super::Store, end, lock, parts, path, save};
+use super::{
+    super::Store,
+    end, lock, parts, path,
+    read::{self, AHEAD, Read},
+    save,
+};
 use crate::{
     bucket::Bucket,
     convert::{self, envelope},
     manifest::{self, Manifest},
     part::{Part, Row, Table},
-    store::entity::{customer, snapshot, snapshot_part, vector},
+    store::entity::{snapshot, snapshot_part, vector},
 };
 
-/// Customers read at once.
-const PAGE: usize = 2_000;
-/// Pages read before they are written.
-const AHEAD: usize = 4;
 /// How long a writer that says nothing is believed to live, and how often it says something.
 const LEASE: Duration = Duration::from_secs(60);
 const RENEW: Duration = Duration::from_secs(10);
 /// How often a snapshot is tried again before it is given up.
 const ATTEMPTS: u32 = 10;
-
-/// A customer as it is read.
-struct Read {
-    tenant: String,
-    customer_id: String,
-    customer_key: String,
-    customer_type: i32,
-    owner_path: String,
-    format: i16,
-    payload: Vec<u8>,
-}
-
-impl Enveloped for Read {
-    const TABLE: &'static str = vector::Model::TABLE;
-
-    fn whose(&self) -> (&str, &str) {
-        (&self.tenant, &self.customer_id)
-    }
-
-    fn envelopes(&mut self) -> impl Iterator<Item = Envelope<'_>> {
-        let Self { format, customer_key, payload, .. } = self;
-        std::iter::once(Envelope { format, key_id: customer_key, payload })
-    }
-
-    fn key(&self) -> &str {
-        &self.customer_key
-    }
-}
 
 /// A snapshot that this process writes.
 struct Job<'a> {
@@ -213,23 +183,20 @@ impl<'a> Job<'a> {
         Ok(last.map(|part| part.last_customer_id).unwrap_or_default())
     }
 
-    /// Reads the customers after one and makes a file of them; none at the end. Reading goes ahead of writing.
+    /// Makes a file of the customers after one; none at the end. Reading, opening and writing go on side by side.
     async fn write_part(&mut self, after: &str) -> Result<Option<Written>> {
-        let (pages, received) = mpsc::channel(AHEAD);
+        let (opened, received) = mpsc::channel(AHEAD);
         let table = self.table.clone();
         let writing = spawn_blocking(move || write(&table, received));
-        let (mut after, mut left) = (after.to_owned(), self.table.rows_a_part());
-        while left > 0 {
-            let limit = left.min(PAGE);
-            let (page, last) = read(self.store, &self.row.tenant, &after, limit).await?;
-            let Some(last) = last else { break };
-            (after, left) = (last, left - limit);
+        let mut pages = read::ahead(self.store, &self.row.tenant, after, self.table.rows_a_part());
+        while let Some(page) = pages.recv().await {
+            let page = self.store.db.vault()?.unseal_in_passing(page?).await?;
             self.renew().await?;
-            if pages.send(page).await.is_err() {
+            if opened.send(page).await.is_err() {
                 break;
             }
         }
-        drop(pages);
+        drop(opened);
         writing.await.map_err(|error| Error::Internal(error.to_string()))?
     }
 
@@ -365,42 +332,11 @@ pub(super) async fn put_manifest(
 
 /// The digits of a file's SHA-256.
 pub(super) fn sha256(file: &[u8]) -> String {
-    Sha256::digest(file).iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+    hex::encode(Sha256::digest(file))
 }
 
 fn lease() -> i64 {
     clock::micros(clock::system_now() + LEASE)
-}
-
-/// Reads the customers with a vector after one, and the last number among them; none at the end. Both tables are read
-/// by ranges of the same key.
-async fn read(store: &Store, tenant: &str, after: &str, limit: usize) -> Result<(Vec<Read>, Option<String>)> {
-    let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
-    let query = query.filter(vector::Column::CustomerId.gt(after)).order_by_asc(vector::Column::CustomerId);
-    let query = query.column(vector::Column::CustomerId).column(vector::Column::Format);
-    let query = query.column(vector::Column::Payload).limit(limit as u64).into_tuple();
-    let vectors: Vec<(String, i16, Vec<u8>)> = query.all(store.db.read()).await?;
-    let (Some(first), Some(last)) = (vectors.first(), vectors.last()) else {
-        return Ok((Vec::new(), None));
-    };
-    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant)).select_only();
-    let query = query.filter(customer::Column::CustomerId.between(&first.0, &last.0));
-    let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerKey);
-    let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
-    let query = query.order_by_asc(customer::Column::CustomerId).into_tuple();
-    let customers: Vec<(String, String, i16, String)> = query.all(store.db.read()).await?;
-    let last = last.0.clone();
-    let mut customers = customers.into_iter().peekable();
-    let mut page = Vec::with_capacity(vectors.len());
-    for (customer_id, format, payload) in vectors {
-        while customers.next_if(|customer| customer.0 < customer_id).is_some() {}
-        if let Some((_, customer_key, kind, owner_path)) = customers.next_if(|customer| customer.0 == customer_id) {
-            let customer_type = i32::from(kind);
-            let tenant = tenant.to_owned();
-            page.push(Read { tenant, customer_id, customer_key, customer_type, owner_path, format, payload });
-        }
-    }
-    Ok((store.db.vault()?.unseal_known(page).await?, Some(last)))
 }
 
 /// Makes a file of the pages as they come; none if there were no customers.
@@ -408,10 +344,11 @@ fn write(table: &Table, mut pages: mpsc::Receiver<Vec<Read>>) -> Result<Option<W
     let broken = |error: parquet::errors::ParquetError| Error::Internal(error.to_string());
     let mut part = Part::new(table).map_err(broken)?;
     let (mut first, mut last, mut row_count) = (None, String::new(), 0);
+    let mut vector = pb::Vector::default();
     while let Some(page) = pages.blocking_recv() {
         row_count += page.len() as i64;
         for read in &page {
-            let vector: pb::Vector = envelope::open(read.format, &read.payload)?;
+            envelope::open_into(&mut vector, read.format, &read.payload)?;
             let Read { customer_id, customer_key, customer_type, owner_path, .. } = read;
             let row = Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector: &vector };
             part.add(&row).map_err(broken)?;
