@@ -44,14 +44,13 @@ use huan_chassis::{
     Error, Result,
     commit::Writer,
     page,
-    store::{Store as Database, Tx},
+    store::{
+        Store as Database, Tx,
+        rows::{self, Conflict},
+    },
 };
 use huan_proto::profile::v1::GetProfileResponse;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IdenStatic, IntoActiveModel, Iterable, PrimaryKeyToColumn,
-    Value,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ExprTrait, IntoActiveModel, Value, sea_query::Expr};
 use tokio::sync::Notify;
 
 use self::tenant::Tenants;
@@ -64,6 +63,8 @@ const CHUNK: usize = 500;
 const UNKNOWN: &str = "is not a customer";
 /// Batches a group commit at most.
 const GROUP: usize = 16;
+/// Writers of events, each of other customers, where the database lets several write.
+const WRITERS: usize = 2;
 /// Reads of profiles that are answered together at most, and how many such groups at a time.
 const READS: usize = 32;
 const READERS: usize = 2;
@@ -73,7 +74,7 @@ const READERS: usize = 2;
 pub struct Store {
     db: Database,
     tenants: Arc<Tenants>,
-    ingest: Writer<Arc<ingest::Job>, ingest::Taken>,
+    ingest: Arc<[Writer<Arc<ingest::Job>, ingest::Taken>]>,
     readers: Arc<Readers>,
     roll: Arc<Notify>,
     exports: Arc<Notify>,
@@ -84,10 +85,11 @@ pub struct Store {
 impl Store {
     /// Wraps an open database whose schema is up to date, and starts its writer.
     pub fn new(db: Database) -> Self {
-        let ingest = {
+        let writer = |_| {
             let db = db.clone();
             Writer::spawn(GROUP, move |jobs| Box::pin(ingest::apply(db.clone(), jobs)))
         };
+        let ingest = (0..if db.has_one_writer() { 1 } else { WRITERS }).map(writer).collect();
         let tenants = Arc::new(Tenants::new(db.clone()));
         let readers = Arc::new(Readers::start(&db));
         Self {
@@ -129,38 +131,13 @@ impl Readers {
     }
 }
 
-/// Inserts rows, or replaces those with the same key, as many a statement as it may bind.
-async fn upsert<M, E, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
+/// Inserts rows, or replaces those with the same key.
+async fn upsert<M, A>(tx: &Tx, rows: Vec<M>) -> Result<()>
 where
-    M: IntoActiveModel<A>,
-    E: EntityTrait,
-    A: ActiveModelTrait<Entity = E> + Send,
+    M: IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
 {
-    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
-    let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
-    let others: Vec<E::Column> = E::Column::iter().filter(|column| !is_key(column)).collect();
-    let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
-    for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
-        let replace = OnConflict::columns(keys.clone()).update_columns(others.clone()).to_owned();
-        E::insert_many(chunk).on_conflict(replace).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
-}
-
-/// Inserts rows and leaves those with the same key as they are, as many a statement as it may bind.
-async fn insert_new<E, A>(tx: &Tx, rows: Vec<E::Model>) -> Result<()>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<A>,
-    A: ActiveModelTrait<Entity = E> + Send,
-{
-    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
-    let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
-    for chunk in chunks(rows, MAX_BINDS / E::Column::iter().count()) {
-        let nothing = OnConflict::columns(keys.clone()).do_nothing().to_owned();
-        E::insert_many(chunk).on_conflict(nothing).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    rows::write(tx, rows, Conflict::Replace).await
 }
 
 /// Runs of at most `size` rows, each moved out.

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use huan_chassis::{Result, clock, feed, store::Tx};
@@ -32,8 +32,11 @@ use crate::{
     window::Day,
 };
 
-/// Customers a transaction: others wait for no longer than one takes.
-const TURN: u64 = 100;
+/// Customers of the first transaction of a walk, and of any at most.
+const TURN: (u64, u64) = (100, 2000);
+/// How long a transaction may take, for which others wait: all who write, where one writes at a time; elsewhere those who
+/// write about the same customers.
+const LONG: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
 
 impl Store {
     /// Builds what is to be built whenever a feature was added, and every so often, until the store is closed.
@@ -83,15 +86,23 @@ impl Store {
 
     async fn walk(&self, tenant: &str, step: FeatureState, numbers: &[i32]) -> Result<()> {
         feed::settled(&self.db).await?;
-        while !self.build_turn(tenant, step, numbers).await? {
+        let long = if self.db.has_one_writer() { LONG.0 } else { LONG.1 };
+        let (mut size, mut started) = (TURN.0, Instant::now());
+        while !self.build_turn(tenant, step, numbers, size).await? {
+            match started.elapsed() {
+                took if took > long => size = (size / 2).max(1),
+                took if took < long / 3 => size = (size * 2).min(TURN.1),
+                _ => {}
+            }
             tokio::task::yield_now().await;
+            started = Instant::now();
         }
         Ok(())
     }
 
     /// Takes the next customers of a step of some features; true once there are no more, and the features have gone on
     /// to the next step.
-    async fn build_turn(&self, tenant: &str, step: FeatureState, numbers: &[i32]) -> Result<bool> {
+    async fn build_turn(&self, tenant: &str, step: FeatureState, numbers: &[i32], size: u64) -> Result<bool> {
         let view = self.view(tenant).await?;
         let tx = self.db.begin().await?;
         let rows = in_step(&tx, tenant, step, numbers).await?;
@@ -103,7 +114,7 @@ impl Store {
             _ => rows[0].total,
         };
         let after = of_tenant(tenant).filter(customer_entity::Column::CustomerId.gt(&reached));
-        let after = after.order_by_asc(customer_entity::Column::CustomerId).limit(TURN).select_only();
+        let after = after.order_by_asc(customer_entity::Column::CustomerId).limit(size).select_only();
         let ids: Vec<String> = after.column(customer_entity::Column::CustomerId).into_tuple().all(&*tx).await?;
         let Some(last) = ids.last().cloned() else {
             drop(tx);

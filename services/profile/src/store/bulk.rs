@@ -5,16 +5,20 @@ mod stage;
 
 use std::collections::BTreeSet;
 
-use huan_chassis::{Error, Result, clock, page::Page, store::Tx};
+use huan_chassis::{
+    Error, Result, clock,
+    page::Page,
+    store::{Tx, rows::Conflict},
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use self::stage::{Kind, Stage};
 use super::{
     Store, consent, customer,
-    entity::{bulk_load, identity, relation},
-    insert_new, proposal,
-    seal::seal,
+    entity::{bulk_load, relation},
+    proposal,
+    seal::{upsert_sealed, write_sealed},
     tenant::View,
     upsert, vector,
 };
@@ -117,11 +121,11 @@ async fn apply(
 /// Writes what was staged, then the vectors and the feed rows of whom it touches.
 async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
     let changes = stage.finish();
-    upsert(tx, seal(tx, changes.customers.clone()).await?).await?;
+    upsert_sealed(tx, changes.customers.clone()).await?;
     proposal::renew(tx, view, &changes.customers).await?;
-    upsert(tx, seal(tx, changes.holdings).await?).await?;
+    upsert_sealed(tx, changes.holdings).await?;
     super::tag::write(tx, view, changes.tags).await?;
-    insert_new::<identity::Entity, _>(tx, seal(tx, changes.identities).await?).await?;
+    write_sealed(tx, changes.identities, Conflict::Leave).await?;
     super::relation::write(tx, changes.relations).await?;
     consent::append(tx, changes.consents).await?;
     let standing = consent::follow(tx, changes.standing).await?;

@@ -5,21 +5,28 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
 };
 
-use huan_chassis::{Result, clock, feed, page::Page, store::Tx};
+use huan_chassis::{
+    Result, clock, feed,
+    page::Page,
+    store::{
+        Tx,
+        rows::{self, Conflict, runs},
+    },
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn,
-    QueryFilter, QueryOrder, QuerySelect, Value, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Value,
 };
 
 use super::{
-    CHUNK, MAX_BINDS, Store, UNKNOWN, before, chunks, customer,
+    Store, UNKNOWN, before, customer,
     entity::{consent, customer as customer_entity, tenant as tenant_entity},
     identity, lookup, one_of,
     root::{self, Root},
-    seal::seal,
+    seal::upsert_sealed,
     tenant::{self, View},
-    token_number, token_text, upsert,
+    token_number, token_text,
 };
 use crate::{
     consent::check,
@@ -125,7 +132,7 @@ impl Store {
     /// Those of the customers who said something in a message.
     async fn said_in(&self, tenant: &str, ids: &[String], evidence: &str) -> Result<HashSet<String>> {
         let mut found = HashSet::new();
-        for ids in ids.chunks(CHUNK) {
+        for ids in runs(ids) {
             let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
             let query = query.filter(consent::Column::CustomerId.is_in(ids));
             let query = query.filter(consent::Column::Evidence.eq(evidence)).select_only();
@@ -183,7 +190,7 @@ pub async fn follow(tx: &Tx, customers: Vec<customer_entity::Model>) -> Result<V
         changed.push(row.clone());
         all.push(row);
     }
-    upsert(tx, seal(tx, changed).await?).await?;
+    upsert_sealed(tx, changed).await?;
     Ok(all)
 }
 
@@ -193,8 +200,8 @@ pub async fn said_of_personalisation(
     customers: &[customer_entity::Model],
 ) -> Result<HashMap<String, bool>> {
     let mut newest: HashMap<String, consent::Model> = HashMap::new();
-    for customers in customers.chunks(CHUNK) {
-        let ids = customers.iter().map(|customer| customer.customer_id.as_str());
+    let ids: Vec<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
+    for ids in runs(&ids) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(&customers[0].tenant));
         let query = query.filter(consent::Column::CustomerId.is_in(ids));
         let query = query.filter(consent::Column::Purpose.eq(pb::Purpose::Personalisation as i16));
@@ -259,7 +266,7 @@ fn stricter(said: Vec<consent::Model>, merge_time: i64) -> Vec<consent::Model> {
 /// The newest consent of each purpose and channel, by customer.
 async fn newest(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<HashMap<String, Vec<consent::Model>>> {
     let mut found: HashMap<String, BTreeMap<(i16, String), consent::Model>> = HashMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
         for row in query.filter(consent::Column::CustomerId.is_in(ids.iter().copied())).all(db).await? {
             let of_customer = found.entry(row.customer_id.clone()).or_default();
@@ -280,11 +287,6 @@ fn rank(row: &consent::Model) -> (i64, bool, i64) {
 /// Adds what customers said; the same again changes nothing.
 pub async fn append(tx: &Tx, rows: Vec<consent::Model>) -> Result<()> {
     let record_time = clock::micros(clock::system_now());
-    let key: Vec<_> = consent::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
-    for rows in chunks(rows, MAX_BINDS / consent::Column::iter().count()) {
-        let rows = rows.into_iter().map(|row| consent::Model { record_time, ..row }.into_active_model());
-        let again = OnConflict::columns(key.clone()).do_nothing().to_owned();
-        consent::Entity::insert_many(rows).on_conflict(again).exec_without_returning(&**tx).await?;
-    }
-    Ok(())
+    let rows = rows.into_iter().map(|row| consent::Model { record_time, ..row }).collect();
+    rows::write(tx, rows, Conflict::Leave).await
 }

@@ -8,7 +8,7 @@ use huan_chassis::{
     identity::within,
     page::Page,
     server::Owners,
-    store::{Tx, is_unique_violation},
+    store::{Tx, is_unique_violation, rows::runs},
 };
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
@@ -17,13 +17,13 @@ use sea_orm::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    CHUNK, Store, below, consent,
+    Store, below, consent,
     entity::customer,
     erasure, hold, identity, lookup, proposal,
     root::{self, Root},
-    seal::seal,
+    seal::{seal, upsert_sealed},
     tenant::View,
-    upsert, vector,
+    vector,
 };
 use crate::convert::{
     self,
@@ -133,7 +133,7 @@ impl Store {
             return Err(Error::invalid("customer.personalisation_refused", fault));
         }
         let row = customer::Model { update_time: clock::micros(clock::system_now()), ..row };
-        upsert(&tx, seal(&tx, vec![row.clone()]).await?).await?;
+        upsert_sealed(&tx, vec![row.clone()]).await?;
         publish(&tx, view, vec![row.clone()]).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
@@ -176,7 +176,7 @@ impl Store {
             };
             kept.push(customer::Model { update_time: now, ..row });
         }
-        upsert(&tx, seal(&tx, kept.clone()).await?).await?;
+        upsert_sealed(&tx, kept.clone()).await?;
         publish(&tx, view, kept).await?;
         tx.commit().await?;
         self.merge_by_rule(view).await?;
@@ -231,7 +231,7 @@ pub async fn whole(db: &impl ConnectionTrait, tenant: &str, customer_id: &str) -
 /// The profiles that customers are part of, by the customers; the envelopes stay sealed. Who is not there is left out.
 pub async fn wholes(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<HashMap<String, Root>> {
     let mut rows = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         rows.extend(query.filter(customer::Column::CustomerId.is_in(ids.iter().copied())).all(db).await?);
     }
@@ -255,7 +255,7 @@ pub async fn lock_one(tx: &Tx, tenant: &str, customer_id: &str) -> Result<custom
 /// Locks and reads those of the customers that there are; `ids` ascend.
 pub async fn lock(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<customer::Model>> {
     let mut rows = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         let query = query.filter(customer::Column::CustomerId.is_in(ids)).order_by_asc(customer::Column::CustomerId);
         rows.extend(tx.vault()?.unseal_known(query.lock_exclusive().all(&**tx).await?).await?);
@@ -284,15 +284,15 @@ pub struct Met {
 /// Those of the customers that there are.
 pub async fn met(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<Met>> {
     let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
-        found.extend(briefly(db, tenant, ids).await?);
+    for ids in runs(ids) {
+        found.extend(briefly(db, tenant, &ids).await?);
     }
     let roots: Vec<String> =
         found.iter().filter(|met| met.root_id != met.customer_id).map(|met| met.root_id.clone()).collect();
     let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
     let mut owners = HashMap::with_capacity(roots.len());
-    for roots in roots.chunks(CHUNK) {
-        let rows = briefly(db, tenant, roots).await?;
+    for roots in runs(&roots) {
+        let rows = briefly(db, tenant, &roots).await?;
         owners.extend(rows.into_iter().map(|root| (root.customer_id, (root.customer_type, root.owner_path))));
     }
     for met in &mut found {
@@ -366,5 +366,5 @@ pub fn random_key() -> String {
 /// The first 128 bits of SHA-256 over seed and id: repeatable for demos, tests and benches.
 fn seeded_key(seed: u64, customer_id: &str) -> String {
     let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(customer_id).finalize();
-    digest[..16].iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    hex::encode(&digest[..16])
 }

@@ -10,9 +10,8 @@ use super::{
     Store, customer,
     entity::{customer as customer_entity, erasure as erasure_entity, legal_hold},
     erasure,
-    seal::seal,
+    seal::upsert_sealed,
     tenant::View,
-    upsert,
 };
 use crate::bucket::Bucket;
 
@@ -154,6 +153,6 @@ async fn set_gates(tx: &Tx, view: &View, customer: customer_entity::Model, gates
     }
     let update_time = clock::micros(clock::system_now());
     let row = customer_entity::Model { gates, update_time, revision: customer.revision + 1, ..customer };
-    upsert(tx, seal(tx, vec![row.clone()]).await?).await?;
+    upsert_sealed(tx, vec![row.clone()]).await?;
     customer::publish(tx, view, vec![row]).await
 }

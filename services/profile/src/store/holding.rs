@@ -2,11 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use huan_chassis::{Error, Result, page::Page, store::Tx, vault::Vault};
+use huan_chassis::{
+    Error, Result,
+    page::Page,
+    store::{Tx, rows::runs},
+    vault::Vault,
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, one_of, seal::seal, tenant::View, upsert, vector};
+use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, one_of, seal::upsert_sealed, tenant::View, vector};
 use crate::{convert, vector::OpenHolding};
 
 /// What ImportHoldings did.
@@ -47,7 +52,7 @@ impl Store {
             *(if owner.is_some() { &mut done.updated } else { &mut done.created }) += 1;
             kept.push(row);
         }
-        upsert(&tx, seal(&tx, kept).await?).await?;
+        upsert_sealed(&tx, kept).await?;
         let revised = vector::revise(&tx, view, customers).await?;
         vector::publish(&tx, revised, Vec::new()).await?;
         tx.commit().await?;
@@ -97,7 +102,7 @@ pub async fn open(
     day: i32,
 ) -> Result<HashMap<String, Vec<OpenHolding>>> {
     let mut found: HashMap<String, Vec<OpenHolding>> = HashMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
         let query = query.filter(holding::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);

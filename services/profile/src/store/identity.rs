@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use huan_chassis::{
     Error, Identity, Result, clock,
     feed::{self, Position},
-    store::{Tx, is_unique_violation},
+    store::{Tx, is_unique_violation, rows::Conflict},
     vault::Vault,
 };
 use huan_proto::profile::v1::{self as pb, MergeReason};
@@ -14,8 +14,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Pagina
 use super::{
     CHUNK, Store, consent, customer,
     entity::{customer as customer_entity, identity},
-    hold, insert_new, merge, one_of,
-    seal::seal,
+    hold, merge, one_of,
+    seal::{seal, write_sealed},
     tenant::View,
 };
 use crate::convert::{self, identity::APP_DEVICE};
@@ -126,10 +126,10 @@ pub async fn resolve_or_create(
     let now = clock::micros(clock::system_now());
     let visitors: Vec<customer_entity::Model> =
         fresh.keys().map(|id| convert::customer::visitor(&view.tenant, id, customer::random_key(), now)).collect();
-    insert_new::<customer_entity::Entity, _>(tx, seal(tx, visitors.clone()).await?).await?;
+    write_sealed(tx, visitors.clone(), Conflict::Leave).await?;
     let of_visitor =
         |(id, row): (&String, &identity::Model)| identity::Model { customer_id: id.clone(), ..row.clone() };
-    insert_new::<identity::Entity, _>(tx, seal(tx, fresh.iter().map(of_visitor).collect()).await?).await?;
+    write_sealed(tx, fresh.iter().map(of_visitor).collect(), Conflict::Leave).await?;
     // Another transaction may have begun the same visitor, or have given the device to a customer.
     known.extend(resolve(&**tx, &view.tenant, &fresh.into_values().collect::<Vec<_>>()).await?);
     let begun: HashSet<&String> = known.values().collect();

@@ -2,11 +2,11 @@
 //! rows of their days and the accumulators of their customers grow, and the vectors are computed and published.
 //!
 //! An event is there once by (tenant, source, source_id), which no unique index can say of a table that is partitioned by
-//! customer. What one process sends is in order behind its one writer, and an event that comes again for the same customer
+//! customer. A customer's events go through one writer of this process, and an event that comes again for the same customer
 //! waits for that customer's lock; so looking the new ones up before they are inserted finds every duplicate but one:
-//! another replica may take in the same event for another customer at the same time. Therefore, on PostgreSQL, replicas
-//! that are about to commit for a tenant go through an advisory lock one by one and look once more for strangers; if there
-//! is one, the batch is rolled back, applied again, and finds it. The lock is held for one look-up and the commit only.
+//! another writer may take in the same event for another customer at the same time. Therefore, on PostgreSQL, writers that
+//! are about to commit for a tenant go through an advisory lock one by one and look once more for strangers; if there is
+//! one, the batch is rolled back, applied again, and finds it. The lock is held for one look-up and the commit only.
 
 use std::{
     borrow::Cow,
@@ -14,10 +14,14 @@ use std::{
     sync::Arc,
 };
 
+use futures::future::join_all;
 use huan_chassis::{
     Error, Result, feed,
     feed::Position,
-    store::{Store as Database, Tx},
+    store::{
+        Store as Database, Tx,
+        rows::{Conflict, runs},
+    },
     telemetry,
 };
 use huan_proto::profile::v1::profile_change::Change;
@@ -27,12 +31,11 @@ use sea_orm::{
 };
 
 use super::{
-    MAX_BINDS, Store, UNKNOWN, chunks, customer, dead_letter,
+    Store, UNKNOWN, customer, dead_letter,
     entity::{customer as customer_entity, event, event_day},
     root::Root,
-    seal::{KeyIds, key_ids, name_keys, seal},
+    seal::{KeyIds, key_ids, name_keys, upsert_sealed, write_sealed},
     tenant::View,
-    upsert,
     vector::{self, Subject},
 };
 use crate::{
@@ -68,22 +71,48 @@ pub struct Taken {
 }
 
 impl Store {
-    /// Takes in events; answers after their commit. Errors: Overloaded.
+    /// Takes in events; answers after their commit. Errors: Overloaded, after which some may have been taken in.
     pub async fn ingest_events(&self, view: Arc<View>, events: Vec<Checked>) -> Result<Taken> {
-        let traceparent = telemetry::traceparent();
-        self.ingest.submit(Arc::new(Job { view, events, traceparent })).await
+        let write = |(writer, job): (usize, Arc<Job>)| self.ingest[writer].submit(job);
+        all(join_all(self.jobs(view, events).map(write)).await)
     }
 
-    /// Takes in events, however long the writer is busy; answers after their commit.
+    /// Takes in events, however long the writers are busy; answers after their commit.
     pub async fn ingest_events_in_turn(&self, view: Arc<View>, events: Vec<Checked>) -> Result<Taken> {
-        let job = Arc::new(Job { view, events, traceparent: telemetry::traceparent() });
-        loop {
-            match self.ingest.submit(job.clone()).await {
+        let write = async |(writer, job): (usize, Arc<Job>)| loop {
+            match self.ingest[writer].submit(job.clone()).await {
                 Err(Error::Overloaded) => {}
                 answer => return answer,
             }
-        }
+        };
+        all(join_all(self.jobs(view, events).map(write)).await)
     }
+
+    /// The events of each writer's customers.
+    fn jobs(&self, view: Arc<View>, events: Vec<Checked>) -> impl Iterator<Item = (usize, Arc<Job>)> {
+        let writers = self.ingest.len();
+        let mut parts: Vec<Vec<Checked>> = (0..writers).map(|_| Vec::new()).collect();
+        for event in events {
+            let writer = if writers == 1 { 0 } else { feed::partition(&event.row.customer_id) as usize % writers };
+            parts[writer].push(event);
+        }
+        let traceparent = telemetry::traceparent();
+        let job = move |events| Arc::new(Job { view: view.clone(), events, traceparent: traceparent.clone() });
+        let parts = parts.into_iter().enumerate().filter(|(_, events)| !events.is_empty());
+        parts.map(move |(writer, events)| (writer, job(events)))
+    }
+}
+
+/// What became of all parts of a request.
+fn all(parts: Vec<Result<Taken>>) -> Result<Taken> {
+    parts.into_iter().try_fold(Taken::default(), |mut all, part| {
+        let Taken { accepted, duplicates, refused, position } = part?;
+        all.accepted += accepted;
+        all.duplicates += duplicates;
+        all.refused.extend(refused);
+        all.position = all.position.max(position);
+        Ok(all)
+    })
 }
 
 /// Applies jobs in one transaction, each tenant's together. Fails as a whole.
@@ -201,7 +230,7 @@ impl<'a> Batch<'a> {
         let mut rows: Vec<event::Model> = self.events.iter().map(|(_, event)| event.row.clone()).collect();
         rows.sort_unstable_by(|one, other| (&one.customer_id, key(one)).cmp(&(&other.customer_id, key(other))));
         name_keys(&mut rows, keys);
-        insert(tx, seal(tx, rows).await?).await
+        write_sealed(tx, rows, Conflict::Fail).await
     }
 
     /// Adds the events to the packed rows of their days and to their customers' accumulators.
@@ -289,7 +318,7 @@ async fn known(tx: &Tx, tenant: &str, mut keys: Vec<(&str, &str)>) -> Result<Has
     keys.sort_unstable();
     keys.dedup();
     let mut found = HashSet::new();
-    for keys in chunks(keys, MAX_BINDS / 2) {
+    for keys in runs(&keys) {
         for row in tx.query_all(&met(tenant, keys, None)).await? {
             found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
         }
@@ -303,7 +332,7 @@ async fn strangers(tx: &Tx, tenant: &str, rows: Vec<&event::Model>) -> Result<bo
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     let of_tenant = [format!("huan.event.{tenant}").into()];
     tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, of_tenant)).await?;
-    for rows in chunks(rows, MAX_BINDS / 3) {
+    for rows in runs(&rows) {
         let keys: Vec<(&str, &str, &str)> =
             rows.iter().map(|row| (&*row.source, &*row.source_id, &*row.customer_id)).collect();
         let other = Expr::col((event::Entity, event::Column::CustomerId)).ne(wanted("column3"));
@@ -332,34 +361,6 @@ fn met<V: IntoValueTuple>(tenant: &str, keys: Vec<V>, condition: Option<Expr>) -
     select
 }
 
-async fn insert(tx: &Tx, rows: Vec<event::Model>) -> Result<()> {
-    for rows in chunks(rows, MAX_BINDS / event::Column::iter().count()) {
-        let mut insert = Query::insert();
-        insert.into_table(event::Entity).columns(event::Column::iter());
-        for row in rows {
-            insert.values(values(&row)).map_err(|error| Error::Internal(error.to_string()))?;
-        }
-        tx.execute(&insert).await?;
-    }
-    Ok(())
-}
-
-/// The row's values in the order of its columns.
-fn values(row: &event::Model) -> [Expr; 10] {
-    [
-        row.tenant.as_str().into(),
-        row.customer_id.as_str().into(),
-        row.source.as_str().into(),
-        row.source_id.as_str().into(),
-        row.event_type.as_str().into(),
-        row.occur_time.into(),
-        row.amount_minor.into(),
-        row.format.into(),
-        row.key_id.as_str().into(),
-        row.payload.clone().into(),
-    ]
-}
-
 /// Writes packed rows.
 pub(super) async fn write_days(
     tx: &Tx,
@@ -378,7 +379,7 @@ pub(super) async fn write_days(
     let mut rows: Vec<event_day::Model> = packed.into_iter().map(row).collect();
     rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
     name_keys(&mut rows, keys);
-    upsert(tx, seal(tx, rows).await?).await
+    upsert_sealed(tx, rows).await
 }
 
 /// Reads the packed rows of these customers' days, as far as there are any.
@@ -389,7 +390,7 @@ pub(super) async fn packed_days(
 ) -> Result<HashMap<(String, i32), Day>> {
     days.sort_unstable();
     let mut found = HashMap::with_capacity(days.len());
-    for days in chunks(days, MAX_BINDS / 2) {
+    for days in runs(&days) {
         let rows = tx.query_all(&select_days(tenant, days)).await?;
         let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, "")).collect::<Result<_, _>>()?;
         for row in tx.vault()?.unseal_known::<event_day::Model>(rows).await? {

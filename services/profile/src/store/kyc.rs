@@ -6,7 +6,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use huan_chassis::{Error, Result, clock, store::Tx, vault::Vault};
+use huan_chassis::{
+    Error, Result, clock,
+    store::{Tx, rows::runs},
+    vault::Vault,
+};
 use huan_proto::profile::v1::{self as pb, RelationDirection as Direction};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
@@ -14,11 +18,11 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, Store, customer,
+    Store, customer,
     entity::{customer as customer_entity, kyc_answer, kyc_template, relation},
     feature, holding, one_of, relation as relations,
     root::{self, Root},
-    seal::seal,
+    seal::upsert_sealed,
     tenant::{self, View},
     upsert, vector,
 };
@@ -71,7 +75,7 @@ impl Store {
             .map(|row| (row.question_id, row.answer_time))
             .collect();
         let newer = |row: &kyc_answer::Model| known.get(&row.question_id).is_none_or(|known| *known <= row.answer_time);
-        upsert(&tx, seal(&tx, rows.into_iter().filter(newer).collect()).await?).await?;
+        upsert_sealed(&tx, rows.into_iter().filter(newer).collect()).await?;
         let root = customer::whole(&*tx, &view.tenant, &customer.customer_id).await?;
         let kyc = stand(&*tx, tx.vault()?, view, template, &root).await?;
         revise(&tx, view, vec![customer]).await?;
@@ -195,7 +199,7 @@ impl Known {
 /// When each question about customers was answered: what was said stays sealed.
 async fn answer_times(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<HashMap<String, Vec<pb::KycAnswer>>> {
     let mut found: HashMap<String, Vec<pb::KycAnswer>> = HashMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = kyc_answer::Entity::find().filter(kyc_answer::Column::Tenant.eq(tenant));
         let query = query.filter(kyc_answer::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(kyc_answer::Column::CustomerId).column(kyc_answer::Column::QuestionId);
@@ -273,8 +277,8 @@ pub async fn related(
     day: i32,
 ) -> Result<HashMap<String, BTreeSet<Arm>>> {
     let mut found: HashMap<String, BTreeSet<Arm>> = HashMap::new();
-    for ids in ids.chunks(CHUNK).filter(|_| !arms.is_empty()) {
-        for row in db.query_all(&select_related(tenant, arms, ids, day)).await? {
+    for ids in runs(ids).filter(|_| !arms.is_empty()) {
+        for row in db.query_all(&select_related(tenant, arms, &ids, day)).await? {
             let customer_id: String = row.try_get_by_index(0)?;
             for (place, arm) in arms.iter().enumerate() {
                 if row.try_get_by_index(place + 1)? {

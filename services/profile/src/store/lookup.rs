@@ -3,7 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use huan_chassis::{Result, store::Tx};
+use huan_chassis::{
+    Result,
+    store::{
+        Tx,
+        rows::{self, Conflict, runs},
+    },
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
@@ -13,7 +19,6 @@ use sea_orm::{
 use super::{
     CHUNK,
     entity::{customer, lookup},
-    insert_new,
     tenant::View,
 };
 use crate::{convert, normal};
@@ -53,7 +58,7 @@ pub async fn renew(tx: &Tx, view: &View, customers: &[customer::Model]) -> Resul
         lookup::Entity::delete_by_id(key).exec(&**tx).await?;
     }
     let fresh: Vec<lookup::Model> = wanted.difference(&known).cloned().collect();
-    insert_new::<lookup::Entity, _>(tx, fresh.clone()).await?;
+    rows::write(tx, fresh.clone(), Conflict::Leave).await?;
     Ok(fresh)
 }
 
@@ -105,7 +110,7 @@ fn rows(view: &View, customer: &customer::Model) -> Result<Vec<lookup::Model>> {
 
 async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<BTreeSet<lookup::Model>> {
     let mut found = BTreeSet::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = lookup::Entity::find().filter(lookup::Column::Tenant.eq(tenant));
         found.extend(query.filter(lookup::Column::CustomerId.is_in(ids.iter().copied())).all(db).await?);
     }

@@ -15,7 +15,7 @@ use super::{
     Store, consent, customer,
     entity::{customer as customer_entity, merge_edge, vector as vector_entity},
     root,
-    seal::seal,
+    seal::upsert_sealed,
     tenant::View,
     upsert, vector,
 };
@@ -146,7 +146,7 @@ impl Store {
         let old: BTreeSet<String> = customers.iter().map(|customer| customer.root_id.clone()).collect();
         root::lock_vectors(tx, &view.tenant, &old).await?;
         let (now, moved) = regrouped(customers, edges);
-        upsert(tx, seal(tx, now.values().cloned().collect()).await?).await?;
+        upsert_sealed(tx, now.values().cloned().collect()).await?;
         delete_vectors(tx, &view.tenant, old.iter().filter(|id| now.get(*id).is_some_and(|row| row.root_id != **id)))
             .await?;
         let merged = |id: &String| {

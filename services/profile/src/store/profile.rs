@@ -6,14 +6,17 @@ use std::{
     sync::Arc,
 };
 
-use huan_chassis::{Error, Identity, Result, clock, store::Store as Database};
+use huan_chassis::{
+    Error, Identity, Result, clock,
+    store::{Store as Database, rows::runs},
+};
 use huan_proto::{profile::v1 as pb, types::v1::Value};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IsolationLevel, QueryFilter, TransactionTrait,
 };
 
 use super::{
-    CHUNK, Store, consent, customer,
+    Store, consent, customer,
     entity::{consent as consent_entity, vector},
     holding, identity, kyc, relation,
     root::Root,
@@ -146,7 +149,7 @@ impl Heads {
         };
         let (of_features, of_consents) = (wanting(Part::Features), wanting(Part::Consents));
         let mut vectors = HashMap::with_capacity(of_features.len());
-        for ids in of_features.into_keys().collect::<Vec<_>>().chunks(CHUNK) {
+        for ids in runs(&of_features.into_keys().collect::<Vec<_>>()) {
             let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
             let rows = query.filter(vector::Column::CustomerId.is_in(ids.iter().copied())).all(db).await?;
             vectors.extend(rows.into_iter().map(|row| (row.customer_id.clone(), row)));

@@ -3,7 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use huan_chassis::{Error, Identity, Result, clock, feed::Position, page::Page, store::Tx};
+use huan_chassis::{
+    Error, Identity, Result, clock,
+    feed::Position,
+    page::Page,
+    store::{
+        Tx,
+        rows::{self, Conflict},
+    },
+};
 use huan_proto::profile::v1::{MergeProposalState, MergeReason};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -14,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::{
     CHUNK, Store, after, below,
     entity::{customer, lookup as lookup_entity, merge_proposal},
-    insert_new, lookup, merge,
+    lookup, merge,
     tenant::View,
     token_number, token_text, upsert,
 };
@@ -143,7 +151,7 @@ pub async fn renew(tx: &Tx, view: &View, customers: &[customer::Model]) -> Resul
         let made = proposal(view, row.kind, mine, age.clone(), now);
         rows.insert(made.proposal_id.clone(), made);
     }
-    insert_new::<merge_proposal::Entity, _>(tx, rows.into_values().collect()).await
+    rows::write(tx, rows.into_values().collect(), Conflict::Leave).await
 }
 
 /// How old a customer is: of two, the lesser one is the older.
@@ -181,7 +189,7 @@ fn proposal(view: &View, kind: i16, one: Age, other: Age, now: i64) -> merge_pro
     let digest = digest.finalize();
     merge_proposal::Model {
         tenant: view.tenant.clone(),
-        proposal_id: digest[..16].iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}")),
+        proposal_id: hex::encode(&digest[..16]),
         absorbed: younger.customer_id,
         survivor: older.customer_id,
         reason: reason as i16,

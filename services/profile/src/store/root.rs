@@ -7,14 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use huan_chassis::{Identity, Result, store::Tx, vault::Vault};
+use huan_chassis::{
+    Identity, Result,
+    store::{Tx, rows::runs},
+    vault::Vault,
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{
-    CHUNK,
-    entity::{customer, vector},
-};
+use super::entity::{customer, vector};
 use crate::{convert, merge};
 
 /// A profile: its root, and the customers that were merged into it in the order of their ids.
@@ -98,7 +99,7 @@ fn is_merged(customer: &customer::Model) -> bool {
 /// Locks the vectors of these roots in the order of their ids.
 pub async fn lock_vectors(tx: &Tx, tenant: &str, ids: &BTreeSet<String>) -> Result<()> {
     let ids: Vec<&String> = ids.iter().collect();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
         let query = query.filter(vector::Column::CustomerId.is_in(ids.iter().copied()));
         let query = query.column(vector::Column::CustomerId).order_by_asc(vector::Column::CustomerId);
@@ -110,7 +111,7 @@ pub async fn lock_vectors(tx: &Tx, tenant: &str, ids: &BTreeSet<String>) -> Resu
 async fn read(db: &impl ConnectionTrait, tenant: &str, ids: &BTreeSet<String>) -> Result<Vec<Root>> {
     let ids: Vec<&String> = ids.iter().collect();
     let mut found: BTreeMap<String, Vec<customer::Model>> = BTreeMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         let query = query.filter(customer::Column::RootId.is_in(ids.iter().copied()));
         for row in query.order_by_asc(customer::Column::CustomerId).all(db).await? {

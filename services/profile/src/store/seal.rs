@@ -8,14 +8,16 @@ use std::{
 
 use huan_chassis::{
     Result,
-    store::Tx,
+    store::{
+        Tx,
+        rows::{self, Conflict, runs},
+    },
     vault::{Envelope, Enveloped},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
-use super::{
-    CHUNK,
-    entity::{customer, dead_letter, event, event_day, holding, identity, kyc_answer, tenant, tombstone, vector},
+use super::entity::{
+    customer, dead_letter, event, event_day, holding, identity, kyc_answer, tenant, tombstone, vector,
 };
 
 /// The key of what belongs to no customer.
@@ -23,6 +25,31 @@ pub const TENANT_KEY: &str = "tenant";
 
 /// Seals rows that are to be written. A row that names no key yet takes its customer's.
 pub async fn seal<R: Enveloped>(tx: &Tx, mut rows: Vec<R>) -> Result<Vec<R>> {
+    name_missing(tx, &mut rows).await?;
+    tx.vault()?.seal(rows).await
+}
+
+/// Seals rows and inserts them, or replaces those with the same key.
+pub async fn upsert_sealed<R, A>(tx: &Tx, rows: Vec<R>) -> Result<()>
+where
+    R: Enveloped + IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
+{
+    write_sealed(tx, rows, Conflict::Replace).await
+}
+
+/// Seals rows and writes them: some are sealed while the database writes those before them.
+pub async fn write_sealed<R, A>(tx: &Tx, mut rows: Vec<R>, conflict: Conflict) -> Result<()>
+where
+    R: Enveloped + IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
+{
+    name_missing(tx, &mut rows).await?;
+    let rings = tx.vault()?.rings_to_seal(&rows).await?;
+    rows::write_made(tx, rows, conflict, |rows| rings.seal(rows)).await
+}
+
+async fn name_missing<R: Enveloped>(tx: &Tx, rows: &mut [R]) -> Result<()> {
     let mut unnamed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.key().is_empty()) {
         let (tenant, customer_id) = row.whose();
@@ -32,7 +59,7 @@ pub async fn seal<R: Enveloped>(tx: &Tx, mut rows: Vec<R>) -> Result<Vec<R>> {
         let keys = keys_of(tx, &tenant, ids).await?;
         rows.iter_mut().filter(|row| row.whose().0 == tenant).for_each(|row| name_key(row, &keys));
     }
-    tx.vault()?.seal(rows).await
+    Ok(())
 }
 
 /// The ids of customers' keys.
@@ -58,7 +85,7 @@ fn name_key<R: Enveloped>(row: &mut R, keys: &KeyIds) {
 async fn keys_of(tx: &Tx, tenant: &str, ids: BTreeSet<String>) -> Result<KeyIds> {
     let mut found = KeyIds::from([(String::new(), TENANT_KEY.to_owned())]);
     let ids: Vec<String> = ids.into_iter().filter(|id| !id.is_empty()).collect();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         let query = query.filter(customer::Column::CustomerId.is_in(ids)).select_only();
         let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerKey);

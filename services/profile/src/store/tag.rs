@@ -2,12 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use huan_chassis::{Error, Result, clock, page::Page, store::Tx};
+use huan_chassis::{
+    Error, Result, clock,
+    page::Page,
+    store::{Tx, rows::runs},
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    CHUNK, Store, UNKNOWN, before, customer,
+    Store, UNKNOWN, before, customer,
     entity::{tag, tag_history},
     one_of, tag_definition,
     tenant::View,
@@ -151,7 +155,7 @@ pub async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[String], now: i6
 /// the index of ends for it, and walk over the whole tenant.
 pub async fn names(tx: &Tx, tenant: &str, ids: &[&str], now: i64) -> Result<HashMap<String, Vec<String>>> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
         let query = query.filter(tag::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(tag::Column::CustomerId).column(tag::Column::Name);
@@ -206,7 +210,7 @@ async fn old(tx: &Tx, tenant: &str, rows: &[tag::Model]) -> Result<HashMap<(Stri
     ids.sort_unstable();
     ids.dedup();
     let mut found = HashMap::with_capacity(rows.len());
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
         for row in query.filter(tag::Column::CustomerId.is_in(ids.iter().copied())).all(&**tx).await? {
             found.insert((row.customer_id.clone(), row.name.clone()), row);

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use huan_chassis::{
     Result, clock,
     feed::{self, Position},
-    store::Tx,
+    store::{Tx, rows::runs},
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -17,10 +17,9 @@ use super::{
     entity::{customer, event_day, vector},
     holding, kyc,
     root::{self, Root},
-    seal::seal,
+    seal::upsert_sealed,
     tag,
     tenant::View,
-    upsert,
 };
 use crate::{
     convert::{self, envelope},
@@ -142,14 +141,14 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
     let position = feed::publish(tx, rows).await?;
     let text = position.to_string();
     let models = models.into_iter().map(|model| vector::Model { position: text.clone(), ..model });
-    upsert(tx, seal(tx, models.collect()).await?).await?;
+    upsert_sealed(tx, models.collect()).await?;
     Ok(position)
 }
 
 async fn written(tx: &Tx, tenant: &str, roots: &[Root]) -> Result<HashMap<String, vector::Model>> {
     let mut found = HashMap::with_capacity(roots.len());
-    for roots in roots.chunks(CHUNK) {
-        let ids = roots.iter().map(|root| root.customer.customer_id.as_str());
+    let ids: Vec<&str> = roots.iter().map(|root| root.customer.customer_id.as_str()).collect();
+    for ids in runs(&ids) {
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
         let rows = query.filter(vector::Column::CustomerId.is_in(ids)).all(&**tx).await?;
         let rows = tx.vault()?.unseal_known(rows).await?;
@@ -181,7 +180,7 @@ async fn roll(tx: &Tx, view: &View, today: i32, subjects: &mut [Subject]) -> Res
 
 async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<HashMap<String, Vec<(i32, Day)>>> {
     let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(ids) {
         let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
         let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
         let rows = query.filter(event_day::Column::Day.gte(from)).all(&**tx).await?;

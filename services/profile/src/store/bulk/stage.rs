@@ -3,7 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use huan_chassis::{FieldFault, Result, check::Faults, clock, store::Tx};
+use huan_chassis::{
+    FieldFault, Result,
+    check::Faults,
+    clock,
+    store::{Tx, rows::runs},
+};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
@@ -13,7 +18,7 @@ use crate::{
         bulk::{Batch, Row, merge_customer, merge_holding},
     },
     store::{
-        CHUNK, UNKNOWN, consent as spoken, customer as customers,
+        UNKNOWN, consent as spoken, customer as customers,
         entity::{consent, customer, holding, identity, relation, tag, tag_definition as tag_definition_entity},
         erasure, hold,
         identity::MAX_IDENTITIES,
@@ -372,7 +377,7 @@ fn said(row: &consent::Model) -> Said {
 
 async fn holdings(tx: &Tx, tenant: &str, hashes: Vec<&str>) -> Result<HashMap<String, (holding::Model, bool)>> {
     let mut found = HashMap::with_capacity(hashes.len());
-    for hashes in hashes.chunks(CHUNK) {
+    for hashes in runs(&hashes) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
         let query = query.filter(holding::Column::HoldingHash.is_in(hashes.iter().copied()));
         let rows = tx.vault()?.unseal_known(query.all(&**tx).await?).await?;
@@ -383,7 +388,7 @@ async fn holdings(tx: &Tx, tenant: &str, hashes: Vec<&str>) -> Result<HashMap<St
 
 async fn tags(tx: &Tx, tenant: &str, ids: Vec<&str>) -> Result<HashMap<(String, String), (tag::Model, bool)>> {
     let mut found = HashMap::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
         let rows = query.filter(tag::Column::CustomerId.is_in(ids.iter().copied())).all(&**tx).await?;
         found.extend(rows.into_iter().map(|row| ((row.customer_id.clone(), row.name.clone()), (row, false))));
@@ -402,7 +407,7 @@ async fn identities(
     }
     let mut found = HashMap::new();
     for (namespace, hashes) in hashes {
-        for hashes in hashes.chunks(CHUNK) {
+        for hashes in runs(&hashes) {
             let query = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
             let query = query.filter(identity::Column::Namespace.eq(namespace));
             let rows = query.filter(identity::Column::ValueHash.is_in(hashes.iter().copied())).all(&**tx).await?;
@@ -418,7 +423,7 @@ async fn counts(tx: &Tx, tenant: &str, rows: &[Row]) -> Result<HashMap<String, u
         rows.iter().filter(|row| !row.identities.is_empty()).map(|row| row.customer_id.as_str()).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
     let mut found = HashMap::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = identity::Entity::find().filter(identity::Column::Tenant.eq(tenant));
         let query = query.filter(identity::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(identity::Column::CustomerId).column_as(identity::Column::ValueHash.count(), "count");
@@ -436,7 +441,7 @@ async fn roots(
 ) -> Result<HashMap<String, String>> {
     let ids: Vec<&str> = identities.values().map(|(identity, _)| identity.customer_id.as_str()).collect();
     let mut found = HashMap::with_capacity(ids.len());
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         let query = query.filter(customer::Column::CustomerId.is_in(ids.iter().copied())).select_only();
         let query = query.column(customer::Column::CustomerId).column(customer::Column::RootId);
@@ -447,7 +452,7 @@ async fn roots(
 
 async fn consents(tx: &Tx, tenant: &str, ids: Vec<&str>) -> Result<HashSet<Said>> {
     let mut found = HashSet::new();
-    for ids in ids.chunks(CHUNK) {
+    for ids in runs(&ids) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
         let rows = query.filter(consent::Column::CustomerId.is_in(ids.iter().copied())).all(&**tx).await?;
         found.extend(rows.iter().map(said));
