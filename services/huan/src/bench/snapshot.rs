@@ -48,8 +48,9 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     let url = format!("sqlite://{}/profile.db?mode=rwc", folder.path().display());
     let db = Database::open::<Migrator>(&config::Database { url, max_connections: 4 }).await?;
     let master_file = folder.path().join("master.key");
+    let keys = format!("sqlite://{}/keys.db?mode=rwc", folder.path().display());
     std::fs::write(&master_file, Masters::generate("bench"))?;
-    let db = db.with_vault(Vault::open(&config::Keys { url: "sqlite::memory:".to_owned(), master_file }).await?);
+    let db = db.with_vault(Vault::open(&config::Keys { url: keys, master_file }).await?);
     let store = Store::new(db.clone());
     let tenant = pb::CreateTenantRequest {
         request_id: "bench".to_owned(),
