@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use crate::Result;
 
 /// Alters the columns that have another order: all of a new schema's, when nothing is in them, and none later. A database
-/// that was made with the order of bytes has nothing to alter.
+/// that was made with the order of bytes has nothing to alter. Tables of other owners in the same schema are left to them.
 const SET: &str = r#"
 DO $$
 DECLARE
@@ -21,6 +21,7 @@ BEGIN
         JOIN pg_collation o ON o.oid = a.attcollation
         WHERE c.relnamespace = current_schema()::regnamespace
           AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND pg_has_role(c.relowner, 'USAGE')
           AND a.attnum > 0 AND NOT a.attisdropped
           AND o.collname NOT IN ('C', 'POSIX')
           AND NOT (o.collname = 'default' AND EXISTS (
