@@ -68,7 +68,9 @@ impl Store {
         let db = connect(config).await?;
         migrate::<M>(&db).await?;
         let store = Self::new(db);
-        if !store.is_postgres() {
+        if store.is_postgres() {
+            store.spawn_statistics();
+        } else {
             store.finish_scrub().await?;
             store.spawn_checkpoints();
         }

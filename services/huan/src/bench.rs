@@ -153,3 +153,10 @@ fn print(row: &Row) {
 fn short(figure: f64) -> String {
     if figure.abs() >= 1000.0 { format!("{figure:.0}") } else { format!("{figure:.4}") }
 }
+
+/// What the process keeps in memory, in megabytes (Linux's /proc/self/statm, in pages of 4 KiB).
+fn resident() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: f64 = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    Ok(pages * 4096.0 / 1e6)
+}

@@ -25,12 +25,12 @@ use parquet::{
     file::properties::WriterProperties,
 };
 
-/// The values of a part, about 64 MB of numbers before they are compressed.
-const PART_VALUES: usize = 8_000_000;
+/// The values of a part, about 32 MB of numbers before they are compressed.
+const PART_VALUES: usize = 4_000_000;
 /// The fewest and the most rows of a part.
 const PART_ROWS: (usize, usize) = (8_192, 131_072);
 /// Rows of a row group.
-const GROUP_ROWS: usize = 65_536;
+const GROUP_ROWS: usize = 32_768;
 /// Rows that become columns at once.
 const BATCH_ROWS: usize = 8_192;
 /// The column by which a row is found when its customer is forgotten.

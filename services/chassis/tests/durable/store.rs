@@ -165,6 +165,29 @@ async fn text_is_ordered_by_its_bytes_whatever_the_database_orders_by() {
     assert_eq!(ordered(&store).await, ["B", "_", "a", "c"]);
 }
 
+#[tokio::test]
+async fn a_table_that_has_grown_is_analysed_at_once() {
+    let store = Store::open::<Migrator>(&test::postgres().await).await.unwrap();
+    let tx = store.begin().await.unwrap();
+    let row = |n: u32| directory::Row {
+        tenant: "bank".into(),
+        customer_id: format!("C-{n}"),
+        customer_key: format!("key of {n}"),
+        partition: 0,
+        owner_path: "/hq".into(),
+    };
+    directory::upsert(&tx, (0..2_000).map(row).collect()).await.unwrap();
+    tx.commit().await.unwrap();
+    let size = "SELECT reltuples::int8 FROM pg_class WHERE oid = 'customer_directory'::regclass";
+    let analysed = async {
+        let known = || store.read().query_one_raw(Statement::from_string(DbBackend::Postgres, size));
+        while known().await.unwrap().unwrap().try_get_by_index::<i64>(0).unwrap() != 2_000 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), analysed).await.expect("the planner is told of the rows");
+}
+
 async fn ordered(store: &Store) -> Vec<String> {
     let rows = directory::entity::Entity::find().order_by_asc(directory::entity::Column::CustomerId);
     rows.all(store.read()).await.unwrap().into_iter().map(|row| row.customer_id).collect()

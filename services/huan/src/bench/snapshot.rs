@@ -31,7 +31,7 @@ use parquet::{
 use prost::Message as _;
 use sea_orm::{EntityTrait as _, IntoActiveModel as _};
 
-use super::{Options, Row};
+use super::{Options, Row, resident};
 use crate::failure::{Failure, Result};
 
 /// Features of each customer.
@@ -66,7 +66,9 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     let started = Instant::now();
     let asked = store.start_snapshot(convert::snapshot::start(request, TENANT, &features())?).await?;
     let writer = tokio::spawn(store.clone().export_for_ever(bucket, Duration::from_secs(1)));
+    let mut memory: f64 = 0.0;
     while store.get_snapshot(TENANT, &asked.snapshot_id).await?.end_time.is_none() {
+        memory = memory.max(resident()?);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let ours = f64::from(options.customers) / started.elapsed().as_secs_f64();
@@ -76,7 +78,11 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
         return Err(Failure::new(format!("the snapshot has {} rows: {}", done.written_count, done.fault)));
     }
     let bare = bare(options.customers.min(BARE))?;
-    Ok(vec![Row::rate("snapshot of 60 features, beside writing the columns from memory", "rows/s", ours, bare, 0.5)])
+    let work = format!("snapshot of {} customers, 60 features", options.customers);
+    Ok(vec![
+        Row::rate(&format!("{work}, beside writing the columns from memory"), "rows/s", ours, bare, 0.5),
+        Row::time(&format!("{work}: memory of the process beside 500 MB"), "MB", memory, 500.0, 1.0),
+    ])
 }
 
 /// Columns as they lie in memory, written into memory.

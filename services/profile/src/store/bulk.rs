@@ -18,7 +18,7 @@ use super::{
     Store, consent, customer,
     entity::{bulk_load, relation},
     proposal,
-    seal::{upsert_sealed, write_sealed},
+    seal::{key_ids, name_keys, upsert_sealed, write_sealed},
     tenant::View,
     upsert, vector,
 };
@@ -120,7 +120,9 @@ async fn apply(
 
 /// Writes what was staged, then the vectors and the feed rows of whom it touches.
 async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
-    let changes = stage.finish();
+    let mut changes = stage.finish();
+    let keys = key_ids(&changes.touched);
+    name_keys(&mut changes.holdings, &keys);
     upsert_sealed(tx, changes.customers.clone()).await?;
     proposal::renew(tx, view, &changes.customers).await?;
     upsert_sealed(tx, changes.holdings).await?;

@@ -16,7 +16,7 @@ use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, Que
 use super::{Place, Service, backfill};
 use crate::{
     bank::Sim,
-    bench::{Options, Row, pace},
+    bench::{Options, Row, pace, resident},
     demo,
     failure::Result,
     load::Door,
@@ -96,13 +96,6 @@ fn again(events: &[pb::Event], round: &str, from: usize, count: usize) -> Vec<pb
         pb::Event { source_id: format!("{round}-{number}"), ..event }
     };
     (from..from + count).map(one).collect()
-}
-
-/// What the process keeps in memory, in megabytes (Linux's /proc/self/statm, in pages of 4 KiB).
-fn resident() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: f64 = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
-    Ok(pages * 4096.0 / 1e6)
 }
 
 /// Rows a second, of those that the service wrote, inserted into an empty store in the order in which they were sent.

@@ -1,7 +1,7 @@
 //! Writing snapshots in the background, one at a time: vectors are read in the order of customers and leave as parts of
 //! bounded size. A part counts once its row is committed; a restart goes on after the last one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huan_chassis::{Error, Result, clock, feed};
 use huan_proto::profile::v1 as pb;
@@ -10,7 +10,11 @@ use sea_orm::{
     QueryOrder, QuerySelect, sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::{
+    sync::mpsc,
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
 
 use super::{
     super::Store,
@@ -38,7 +42,6 @@ struct Job<'a> {
     bucket: &'a Bucket,
     table: Table,
     row: snapshot::Model,
-    renewed: Instant,
 }
 
 /// A part that is written and does not count yet.
@@ -47,6 +50,7 @@ struct Written {
     last_customer_id: String,
     row_count: i64,
     file: Vec<u8>,
+    sha256: String,
 }
 
 impl Store {
@@ -146,7 +150,7 @@ impl<'a> Job<'a> {
     /// Notes from where on changes follow, unless that is done, before the first row is read.
     async fn begin(store: &'a Store, bucket: &'a Bucket, row: snapshot::Model) -> Result<Self> {
         let table = Table::new(convert::snapshot::catalogue(&row)?, row.include_bank_numbers);
-        let mut job = Self { store, bucket, table, row, renewed: Instant::now() };
+        let mut job = Self { store, bucket, table, row };
         if !job.row.position.is_empty() {
             return Ok(job);
         }
@@ -159,18 +163,39 @@ impl<'a> Job<'a> {
         Ok(job)
     }
 
-    /// Writes part after part, then the manifest. Ends quietly if the snapshot was taken away.
+    /// Writes part after part, each while the one before is kept, then the manifest. Ends quietly if the snapshot was
+    /// taken away.
     async fn run(mut self) -> Result<()> {
         let mut after = self.last().await?;
-        loop {
-            let Some(written) = self.write_part(&after).await? else {
-                return self.finish().await;
-            };
+        let mut part = self.make(&after);
+        while let Some(written) = self.wait(part).await? {
             let last = written.last_customer_id.clone();
+            let next = self.make(&last);
             match self.count(written).await? {
-                Counted::Yes => after = last,
-                Counted::Again => {}
+                Counted::Yes => (part, after) = (next, last),
+                Counted::Again => part = self.make(&after),
                 Counted::Gone => return Ok(()),
+            }
+        }
+        self.finish().await
+    }
+
+    /// Begins to make a file of the customers after one. Dropped, it ends.
+    fn make(&self, after: &str) -> JoinSet<Result<Option<Written>>> {
+        let (store, table, tenant) = (self.store.clone(), self.table.clone(), self.row.tenant.clone());
+        let after = after.to_owned();
+        let mut part = JoinSet::new();
+        part.spawn(async move { write_part(&store, table, &tenant, &after).await });
+        part
+    }
+
+    /// Waits for a part and says meanwhile that this process lives.
+    async fn wait(&self, mut part: JoinSet<Result<Option<Written>>>) -> Result<Option<Written>> {
+        loop {
+            match timeout(RENEW, part.join_next()).await {
+                Ok(Some(done)) => return done.map_err(|error| Error::Internal(error.to_string()))?,
+                Ok(None) => return Err(Error::Internal("a part was not made".to_owned())),
+                Err(_) => self.renew().await?,
             }
         }
     }
@@ -183,28 +208,11 @@ impl<'a> Job<'a> {
         Ok(last.map(|part| part.last_customer_id).unwrap_or_default())
     }
 
-    /// Makes a file of the customers after one; none at the end. Reading, opening and writing go on side by side.
-    async fn write_part(&mut self, after: &str) -> Result<Option<Written>> {
-        let (opened, received) = mpsc::channel(AHEAD);
-        let table = self.table.clone();
-        let writing = spawn_blocking(move || write(&table, received));
-        let mut pages = read::ahead(self.store, &self.row.tenant, after, self.table.rows_a_part());
-        while let Some(page) = pages.recv().await {
-            let page = self.store.db.vault()?.unseal_in_passing(page?).await?;
-            self.renew().await?;
-            if opened.send(page).await.is_err() {
-                break;
-            }
-        }
-        drop(opened);
-        writing.await.map_err(|error| Error::Internal(error.to_string()))?
-    }
-
     /// Keeps a part's file and counts it, unless a customer was forgotten since: then it is written again.
     async fn count(&mut self, written: Written) -> Result<Counted> {
         let part = self.row.part_count;
-        let Written { first_customer_id, last_customer_id, row_count, file } = written;
-        let (byte_count, sha256) = (file.len() as i64, sha256(&file));
+        let Written { first_customer_id, last_customer_id, row_count, file, sha256 } = written;
+        let byte_count = file.len() as i64;
         self.bucket.put(&path(&self.row, &manifest::part_file(part)), file.into()).await?;
         let forgotten = self.row.forgotten;
         let tx = self.store.db.begin().await?;
@@ -265,12 +273,8 @@ impl<'a> Job<'a> {
         super::state(row) == pb::SnapshotState::Running && row.holder == self.row.holder
     }
 
-    /// Says now and then that this process lives.
-    async fn renew(&mut self) -> Result<()> {
-        if self.renewed.elapsed() < RENEW {
-            return Ok(());
-        }
-        self.renewed = Instant::now();
+    /// Says that this process lives.
+    async fn renew(&self) -> Result<()> {
         let update = snapshot::Entity::update_many().filter(snapshot::Column::Tenant.eq(&self.row.tenant));
         let update = update.filter(snapshot::Column::SnapshotId.eq(&self.row.snapshot_id));
         let update = update.filter(snapshot::Column::Holder.eq(&self.row.holder));
@@ -339,6 +343,21 @@ fn lease() -> i64 {
     clock::micros(clock::system_now() + LEASE)
 }
 
+/// Makes a file of the customers after one; none at the end. Reading, opening and writing go on side by side.
+async fn write_part(store: &Store, table: Table, tenant: &str, after: &str) -> Result<Option<Written>> {
+    let (opened, received) = mpsc::channel(AHEAD);
+    let mut pages = read::ahead(store, tenant, after, table.rows_a_part());
+    let writing = spawn_blocking(move || write(&table, received));
+    while let Some(page) = pages.recv().await {
+        let page = store.db.vault()?.unseal_in_passing(page?).await?;
+        if opened.send(page).await.is_err() {
+            break;
+        }
+    }
+    drop(opened);
+    writing.await.map_err(|error| Error::Internal(error.to_string()))?
+}
+
 /// Makes a file of the pages as they come; none if there were no customers.
 fn write(table: &Table, mut pages: mpsc::Receiver<Vec<Read>>) -> Result<Option<Written>> {
     let broken = |error: parquet::errors::ParquetError| Error::Internal(error.to_string());
@@ -362,5 +381,6 @@ fn write(table: &Table, mut pages: mpsc::Receiver<Vec<Read>>) -> Result<Option<W
         return Ok(None);
     };
     let file = part.finish().map_err(broken)?;
-    Ok(Some(Written { first_customer_id, last_customer_id: last, row_count, file }))
+    let sha256 = sha256(&file);
+    Ok(Some(Written { first_customer_id, last_customer_id: last, row_count, file, sha256 }))
 }
