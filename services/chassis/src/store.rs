@@ -37,8 +37,10 @@ pub mod test;
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a lock that another process holds, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
-/// What a SQLite connection keeps of the file in memory at most, in negative KiB, as SQLite wants it.
-const CACHE: &str = "-32768";
+/// What a SQLite connection keeps of the file in memory at most, in negative KiB, as SQLite wants it. The one that writes
+/// keeps a batch's pages until its commit, where the default of 2 MB writes some of them twice, and for the next batch:
+/// what nobody else has written stays true. Each of those that read forgets what it kept with the next commit.
+const CACHE: (&str, &str) = ("-32768", "-4096");
 /// Pages of the log after which a commit moves it into the file, four times as many as `checkpoint` leaves there.
 const LOG: &str = "65536";
 /// Rows that a SQLite connection reads ahead.
@@ -54,6 +56,8 @@ const MIGRATION_LOCK: i64 = 0x6875_616e;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: DatabaseConnection,
+    // Where transactions begin: on SQLite always the same connection.
+    write: DatabaseConnection,
     // SQLite has one writer: who waits here is served in order, where its own busy handler would let them starve.
     writer: Option<Arc<Semaphore>>,
     published: watch::Sender<()>,
@@ -67,7 +71,8 @@ impl Store {
     pub async fn open<M: MigratorTrait>(config: &config::Database) -> Result<Self> {
         let db = connect(config).await?;
         migrate::<M>(&db).await?;
-        let store = Self::new(db);
+        let write = if is_file(&config.url) { connect_writer(config).await? } else { db.clone() };
+        let store = Self { write, ..Self::new(db) };
         if store.is_postgres() {
             store.spawn_statistics();
         } else {
@@ -81,7 +86,7 @@ impl Store {
     pub fn new(db: DatabaseConnection) -> Self {
         let writer = (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
         let (published, closed, commits) = (watch::Sender::new(()), CancellationToken::new(), Arc::default());
-        Self { db, writer, published, closed, commits, vault: None }
+        Self { write: db.clone(), db, writer, published, closed, commits, vault: None }
     }
 
     /// The same store, whose envelopes are sealed under the keys of this vault.
@@ -107,7 +112,7 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        let tx = self.db.begin_with_options(immediate).await?;
+        let tx = self.write.begin_with_options(immediate).await?;
         let (published, gone) = (AtomicBool::new(false), Mutex::default());
         Ok(Tx { tx, published, gone, store: self.clone(), _permit: permit })
     }
@@ -194,16 +199,30 @@ impl Deref for Tx {
 
 /// Connects to `sqlite://path`, `sqlite::memory:` or `postgres://…`. A SQLite file and its folder are made if missing.
 pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
+    connect_with(config, CACHE.1).await
+}
+
+/// Connects to the file once more: by one connection, for the one who writes.
+async fn connect_writer(config: &config::Database) -> Result<DatabaseConnection> {
+    connect_with(&config::Database { max_connections: 1, ..config.clone() }, CACHE.0).await
+}
+
+fn is_file(url: &str) -> bool {
+    url.strip_prefix("sqlite:").is_some_and(|place| !place.trim_start_matches("//").starts_with(":memory:"))
+}
+
+async fn connect_with(config: &config::Database, cache: &'static str) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(&config.url);
     options.max_connections(config.max_connections).acquire_timeout(ACQUIRE).sqlx_logging(false);
     if let Some(place) = config.url.strip_prefix("sqlite:") {
         let place = place.trim_start_matches("//");
-        if place.starts_with(":memory:") {
+        if !is_file(&config.url) {
             // Each connection would be a database of its own, and it lives as long as its connection does.
             options.max_connections(1).min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
         } else {
             make_folder(place)?;
         }
+        let sqlite = move |options| sqlite(options).pragma("cache_size", cache);
         options.test_before_acquire(false).map_sqlx_sqlite_opts(sqlite);
     } else {
         options.test_before_acquire_if_idle_for(IDLE);
@@ -243,8 +262,6 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         // Rows wait for who reads them rather than the other way round.
         .row_buffer_size(ROWS)
-        // A batch's pages stay in memory until its commit: the default of 2 MB writes some of them twice.
-        .pragma("cache_size", CACHE)
         .pragma("temp_store", "MEMORY")
         // Commits leave the log alone, unless it gets very long: see `checkpoint`.
         .pragma("wal_autocheckpoint", LOG)
