@@ -9,6 +9,7 @@ pub mod config;
 pub mod convert;
 pub mod feed;
 pub mod live;
+pub mod members;
 pub mod memory;
 pub mod rpc;
 pub mod rule;
@@ -73,13 +74,16 @@ fn run(
     })
 }
 
-/// Takes over definitions that other replicas changed, until the store is closed.
+/// Takes over definitions that other replicas changed, and brings memberships up to date, until the store is closed.
 async fn refresh(store: Store, memory: Memory, pause: Duration) {
     let work = async {
         loop {
             tokio::time::sleep(pause).await;
             if let Err(error) = memory.refresh_changed(&store).await {
                 tracing::warn!(%error, "definitions could not be refreshed");
+            }
+            if let Err(error) = memory.follow_members().await {
+                tracing::warn!(%error, "memberships could not be brought up to date");
             }
         }
     };

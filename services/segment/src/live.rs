@@ -1,13 +1,17 @@
 //! A tenant's live definitions, compiled: which memberships hold for a row, and who all the members are.
 
+mod plan;
+
 use huan_chassis::clock::Day;
 use huan_proto::segment::v1 as pb;
 use prost::Message as _;
 use roaring::RoaringBitmap;
 
+pub use self::plan::Plan;
 use crate::catalogue::{Catalogue, Kind};
 use crate::cluster::Model;
 use crate::columns::{Names, Row, Snapshot};
+use crate::members;
 use crate::rule::{Fault, Parsed, Rule};
 use crate::store::definition::Definitions;
 
@@ -107,7 +111,9 @@ impl Live {
 
     /// Who belongs to each membership of a segment or a set, in the order of its parts; `None` if it is not live.
     pub fn members(&self, id: &str, rows: &Snapshot, today: Day) -> Option<Vec<(String, RoaringBitmap)>> {
-        self.groups.iter().find(|group| group.id == id).map(|group| group.members(rows, today))
+        let plan = self.plan(Some(id), today);
+        let found = (!plan.groups().is_empty()).then(|| members::find(self, &plan, rows, today));
+        found.map(|bitmaps| plan.names().iter().cloned().zip(bitmaps).collect())
     }
 }
 
@@ -138,18 +144,6 @@ impl Group {
             By::Parts { parts, other } => parts.iter().map(|(name, _)| name).chain([other]).cloned().collect(),
             By::Centres { names, .. } => names.clone(),
         }
-    }
-
-    /// One pass over all rows.
-    fn members(&self, rows: &Snapshot, today: Day) -> Vec<(String, RoaringBitmap)> {
-        let names = self.names();
-        let mut bitmaps = vec![RoaringBitmap::new(); names.len()];
-        for (ordinal, row) in rows.rows(today) {
-            if let Some(place) = self.place(&row) {
-                bitmaps[place].insert(ordinal);
-            }
-        }
-        names.into_iter().zip(bitmaps).collect()
     }
 
     /// The place of the row's membership among the names.

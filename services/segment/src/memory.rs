@@ -2,9 +2,9 @@
 //! one lock that is held for microseconds and never across an await.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use huan_chassis::clock::{self, Clock, Day, TenantTime};
 use huan_chassis::server::Owners;
@@ -16,6 +16,7 @@ use huan_proto::profile::v1::business_clock::Source;
 use crate::catalogue::Catalogue;
 use crate::columns::{Columns, Customer, Snapshot};
 use crate::live::{Draft, Live};
+use crate::members::Members;
 use crate::store;
 use crate::store::definition::{Definitions, definitions_of};
 use crate::store::entity::{tenant, vector};
@@ -27,9 +28,12 @@ const PAGE: u64 = 10_000;
 #[derive(Clone, Default)]
 pub struct Memory(Arc<RwLock<HashMap<String, Arc<Tenant>>>>);
 
-/// One tenant.
+/// One tenant. Who belongs where has a lock of its own, which is held for as long as it takes to bring that up to date.
 #[derive(Default)]
-pub struct Tenant(RwLock<State>);
+pub struct Tenant {
+    state: RwLock<State>,
+    members: Mutex<Members>,
+}
 
 /// What a tenant's lock guards.
 pub struct State {
@@ -88,6 +92,13 @@ impl Memory {
         Ok(())
     }
 
+    /// Brings every tenant's memberships up to date, off the async threads.
+    pub async fn follow_members(&self) -> Result<()> {
+        let tenants: Vec<_> = self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let follow = move || tenants.iter().for_each(|tenant| tenant.members(|_, _| ()));
+        tokio::task::spawn_blocking(follow).await.map_err(|error| Error::Internal(error.to_string()))
+    }
+
     async fn load_tenant(&self, store: &Store, row: &tenant::Model) -> Result<()> {
         let tenant = self.tenant(&row.tenant);
         tenant.set_settings(&decode(&row.settings)?);
@@ -107,17 +118,39 @@ impl Memory {
 impl Tenant {
     /// Reads under the lock. `look` is short and does not wait.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes under the lock. `change` is short and does not wait.
     pub fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All rows as they stand and the business day.
     pub fn snapshot(&self) -> (Snapshot, Arc<Live>, TenantTime) {
         self.read(|state| (state.columns.snapshot(), state.live.clone(), state.time.clone()))
+    }
+
+    /// Looks at everybody's memberships as of now, the time that is told. Call it off the async threads: only the rows
+    /// that changed since the last time are evaluated, but after a change of definitions or of the day it is all of them.
+    pub fn members<T>(&self, look: impl FnOnce(&Members, DateTime<Utc>) -> T) -> T {
+        let mut members = self.members.lock().unwrap_or_else(|poisoned| {
+            // What broke off may have lost changes.
+            let mut members = poisoned.into_inner();
+            *members = Members::default();
+            self.members.clear_poison();
+            members
+        });
+        let now = self.read(|state| state.time.now());
+        let current = |state: &State| state.columns.is_unchanged() && members.is_of(&state.live, state.time.day(now));
+        if !self.read(current) {
+            let (rows, live, today, changed) = self.write(|state| {
+                let changed = state.columns.take_changed();
+                (state.columns.snapshot(), state.live.clone(), state.time.day(now), changed)
+            });
+            members.follow(&live, &rows, today, &changed);
+        }
+        look(&members, now)
     }
 
     /// Takes over a tenant's settings.

@@ -77,12 +77,13 @@ impl Rpc {
     /// `missing` if it is not live.
     async fn find_members(&self, tenant: &str, id: &str, missing: Error) -> Result<Found> {
         self.memory.refresh_changed(&self.store).await?;
-        let (rows, live, time) = self.memory.tenant(tenant).snapshot();
-        let (id, now) = (id.to_owned(), time.now());
-        let work = move || live.members(&id, &rows, time.day(now)).map(|members| (members, rows.population));
+        let (tenant, id) = (self.memory.tenant(tenant), id.to_owned());
+        let work = move || {
+            tenant.members(|members, now| (members.of(&id), members.population(), huan_chassis::clock::micros(now)))
+        };
         let found = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
-        let (memberships, population) = found.ok_or(missing)?;
-        Ok(Found { population: population.into(), as_of: huan_chassis::clock::micros(now), memberships })
+        let (memberships, population, as_of) = found;
+        Ok(Found { population: population.into(), as_of, memberships: memberships.ok_or(missing)? })
     }
 
     /// The newest builds of one owner.

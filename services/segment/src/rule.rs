@@ -10,6 +10,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 mod tree;
+pub mod vector;
 
 use std::collections::BTreeSet;
 

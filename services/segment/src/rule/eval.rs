@@ -98,7 +98,7 @@ fn number(expr: &NumberExpr, row: &Row<'_>) -> f64 {
 }
 
 /// Overflow and division by zero are not numbers, so they are unknown.
-fn reckon(operation: Arithmetic, left: f64, right: f64) -> f64 {
+pub(super) fn reckon(operation: Arithmetic, left: f64, right: f64) -> f64 {
     let value = match operation {
         Arithmetic::Add => left + right,
         Arithmetic::Subtract => left - right,
@@ -150,7 +150,7 @@ fn is_known(column: Column, row: &Row<'_>) -> bool {
 }
 
 /// Whole years from one day to another, as people count age: one more on the birthday; 29 February turns on 1 March.
-fn years_between(since: i32, today: i32) -> Option<i32> {
+pub(super) fn years_between(since: i32, today: i32) -> Option<i32> {
     let (since, today) = (date(since)?, date(today)?);
     let before_birthday = (today.month(), today.day()) < (since.month(), since.day());
     Some(today.year() - since.year() - i32::from(before_birthday))

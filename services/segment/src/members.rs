@@ -1,0 +1,351 @@
+//! Who belongs to each membership, kept in memory: found for everybody on all cores when definitions or the business day
+//! change, and afterwards only for the rows that changed, which are drawn together, evaluated, and put back in their
+//! places. It follows whoever calls; it has no thread and no lock of its own.
+
+use std::num::NonZero;
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use huan_chassis::clock::Day;
+use roaring::RoaringBitmap;
+
+use crate::columns::{ROWS, Snapshot, Words};
+use crate::live::{Live, Plan};
+use crate::rule::vector::Tags;
+
+/// Chunks whose rows are one container of a compressed bitmap.
+const CHUNKS: usize = (1 << 16) / ROWS;
+
+/// With so many changed rows of ten, all are evaluated.
+const MOST_TENTHS: u64 = 2;
+
+/// Everybody's memberships as they stood when they were last followed.
+pub struct Members {
+    live: Arc<Live>,
+    today: Day,
+    plan: Plan,
+    bitmaps: Vec<RoaringBitmap>,
+    population: u32,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        let (live, today) = (Arc::<Live>::default(), Day(i32::MIN));
+        let plan = live.plan(None, today);
+        Self { live, today, plan, bitmaps: Vec::new(), population: 0 }
+    }
+}
+
+impl Members {
+    /// Finds the members of everything that is live.
+    pub fn find(live: Arc<Live>, rows: &Snapshot, today: Day) -> Self {
+        let plan = live.plan(None, today);
+        let bitmaps = find(&live, &plan, rows, today);
+        Self { live, today, plan, bitmaps, population: rows.population }
+    }
+
+    /// Takes over changes. `changed`: the rows that changed since this was called last.
+    pub fn follow(&mut self, live: &Arc<Live>, rows: &Snapshot, today: Day, changed: &RoaringBitmap) {
+        let many = changed.len() * 10 > u64::from(rows.population) * MOST_TENTHS;
+        if !Arc::ptr_eq(live, &self.live) || today != self.today || many {
+            *self = Self::find(live.clone(), rows, today);
+        } else if !changed.is_empty() {
+            self.update(rows, changed);
+        }
+    }
+
+    /// Whether nothing but rows can have changed.
+    pub fn is_of(&self, live: &Arc<Live>, today: Day) -> bool {
+        Arc::ptr_eq(live, &self.live) && today == self.today
+    }
+
+    /// How many customers there are.
+    pub fn population(&self) -> u32 {
+        self.population
+    }
+
+    /// Who belongs to each membership of a segment, a set or a clustering, in its order; `None` if it is not live.
+    pub fn of(&self, id: &str) -> Option<Vec<(String, RoaringBitmap)>> {
+        let (_, places) = self.plan.groups().iter().find(|(group, _)| group == id)?;
+        let each = self.plan.names()[places.clone()].iter().cloned();
+        Some(each.zip(self.bitmaps[places.clone()].iter().cloned()).collect())
+    }
+
+    /// All memberships: names and members, group by group.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
+        self.plan.names().iter().map(String::as_str).zip(&self.bitmaps)
+    }
+
+    fn update(&mut self, rows: &Snapshot, changed: &RoaringBitmap) {
+        let ordinals: Vec<u32> = changed.iter().collect();
+        let found = find_among(&self.live, &self.plan, rows, self.today, &ordinals);
+        let share = self.bitmaps.len().div_ceil(cores(ordinals.len() / ROWS)).max(1);
+        let put = |(at, bitmaps): (usize, &mut [RoaringBitmap])| {
+            for (place, bitmap) in bitmaps.iter_mut().enumerate() {
+                *bitmap -= changed;
+                *bitmap |= members(&ordinals, &found, at * share + place);
+            }
+        };
+        thread::scope(|scope| {
+            let mut shares = self.bitmaps.chunks_mut(share).enumerate();
+            let first = shares.next();
+            shares.for_each(|share| drop(scope.spawn(move || put(share))));
+            first.map(put);
+        });
+        self.population = rows.population;
+    }
+}
+
+/// The members of each name of a plan.
+pub fn find(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<RoaringBitmap> {
+    let tags = plan.tags(&rows.names);
+    let mut bitmaps = vec![RoaringBitmap::new(); plan.names().len()];
+    let containers = rows.chunks.len().div_ceil(CHUNKS);
+    let parts =
+        on_all_cores(containers, containers, |room, at| find_container(live, plan, rows, today, &tags, room, at));
+    for part in parts {
+        bitmaps.iter_mut().zip(part).for_each(|(bitmap, part)| *bitmap |= part);
+    }
+    bitmaps
+}
+
+/// Bitmaps of a block, and bits as they are to be compressed; room that is used again.
+#[derive(Default)]
+struct Room {
+    words: Vec<Words>,
+    bytes: Vec<u8>,
+}
+
+fn find_container(
+    live: &Live,
+    plan: &Plan,
+    rows: &Snapshot,
+    today: Day,
+    tags: &Tags,
+    room: &mut Room,
+    at: usize,
+) -> Vec<RoaringBitmap> {
+    let chunks = at * CHUNKS..rows.chunks.len().min((at + 1) * CHUNKS);
+    let size = chunks.len() * ROWS / 8;
+    room.bytes.resize(plan.names().len() * size, 0);
+    for (nth, chunk) in chunks.enumerate() {
+        plan.find(live, &rows.block(chunk, today), tags, &mut room.words, |name, words| {
+            let bytes = &mut room.bytes[name * size + nth * ROWS / 8..][..ROWS / 8];
+            bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+        });
+    }
+    let first = (at * CHUNKS * ROWS) as u32;
+    room.bytes.chunks_exact(size).map(|bytes| RoaringBitmap::from_lsb0_bytes(first, bytes)).collect()
+}
+
+/// The members among some rows: for each [`ROWS`] of these ordinals the bitmap of each name.
+fn find_among(live: &Live, plan: &Plan, rows: &Snapshot, today: Day, ordinals: &[u32]) -> Vec<Vec<Words>> {
+    let many = ordinals.len() >= rows.names.tag_sets();
+    let (columns, tags) = (plan.columns(), if many { plan.tags(&rows.names) } else { Tags::default() });
+    let pieces: Vec<&[u32]> = ordinals.chunks(ROWS).collect();
+    on_all_cores(pieces.len(), ordinals.len() / ROWS, |room, at| {
+        let block = rows.draw(pieces[at], &columns, today);
+        let mut found = Vec::with_capacity(plan.names().len());
+        plan.find(live, &block, &tags, &mut room.words, |_, words| found.push(*words));
+        found
+    })
+}
+
+/// The ordinals that were found for a name.
+fn members(ordinals: &[u32], found: &[Vec<Words>], name: usize) -> RoaringBitmap {
+    let words = found.iter().flat_map(|piece| piece[name]).enumerate();
+    let members = words.flat_map(|(at, word)| bits(word).map(move |bit| ordinals[at * 64 + bit]));
+    members.collect()
+}
+
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (word != 0).then(|| word.trailing_zeros() as usize);
+        word &= word.wrapping_sub(1);
+        bit
+    })
+}
+
+/// So many cores, one at least, as there are and as are worth starting a thread for.
+fn cores(worth: usize) -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(worth).max(1)
+}
+
+/// Does pieces of work on as many cores as are worth it: what came of each, in their order.
+fn on_all_cores<T: Send>(pieces: usize, worth: usize, work: impl Fn(&mut Room, usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let (mut room, mut done) = (Room::default(), Vec::new());
+        loop {
+            let piece = next.fetch_add(1, Ordering::Relaxed);
+            if piece >= pieces {
+                return done;
+            }
+            done.push((piece, work(&mut room, piece)));
+        }
+    };
+    let mut done = thread::scope(|scope| {
+        let others: Vec<_> = (1..cores(worth)).map(|_| scope.spawn(run)).collect();
+        let mut done = run();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(piece, _)| *piece);
+    done.into_iter().map(|(_, what)| what).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use huan_proto::profile::v1 as profile;
+    use huan_proto::segment::v1 as pb;
+    use huan_proto::types::v1::{Value, ValueType, value};
+    use prost::Message as _;
+    use rand::rngs::StdRng;
+    use rand::seq::SliceRandom as _;
+    use rand::{Rng as _, SeedableRng as _};
+
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::columns::{Columns, Customer};
+    use crate::live::Draft;
+    use crate::store::definition::Definitions;
+    use crate::store::entity::{clustering, segment, segment_set_part};
+
+    /// More than one container, so that more than one thread is at work.
+    const CUSTOMERS: u32 = (1 << 16) + 3000;
+
+    fn catalogue() -> Catalogue {
+        let feature = |(number, name): (u32, &str)| {
+            let r#type = if name == "opened" { ValueType::Day } else { ValueType::Number }.into();
+            profile::Feature { number, name: name.into(), r#type, ..Default::default() }
+        };
+        Catalogue::of(&(1..).zip(["x", "y", "opened"]).map(feature).collect::<Vec<_>>())
+    }
+
+    fn put(columns: &mut Columns, rng: &mut StdRng, ordinal: u32) {
+        let number = |rng: &mut StdRng| {
+            let wide = *[f64::NAN, 1000.0, 0.25].choose(rng).unwrap();
+            if rng.gen_bool(0.9) { f64::from(rng.gen_range(0..10)) } else { wide }
+        };
+        let day = Day(20_000 + rng.gen_range(0..100)).to_string();
+        let kinds = [value::Kind::Number(number(rng)), value::Kind::Number(number(rng)), value::Kind::Day(day)];
+        let vector = profile::Vector {
+            features: (1..=3).collect(),
+            values: kinds.into_iter().map(|kind| Value { kind: Some(kind) }).collect(),
+            tags: ["vip", "new"].iter().filter(|_| rng.gen_bool(0.3)).map(ToString::to_string).collect(),
+            as_of_time: None,
+        };
+        let id = format!("c{ordinal}");
+        let customer = Customer { customer_id: &id, customer_key: "key", owner_path: "/hq", as_of: 0 };
+        columns.put(&catalogue(), ordinal, customer, &vector);
+    }
+
+    fn live(columns: &mut Columns) -> Arc<Live> {
+        let segment = |(id, rule): (&str, &str)| segment::Model {
+            tenant: "t".into(),
+            segment_id: id.into(),
+            display_name: id.into(),
+            rule: rule.into(),
+            revision: 1,
+            request_id: id.into(),
+        };
+        let part = |(place, (id, rule)): (i32, (&str, &str))| segment_set_part::Model {
+            tenant: "t".into(),
+            segment_set_id: "set".into(),
+            place,
+            part_id: id.into(),
+            display_name: id.into(),
+            rule: rule.into(),
+        };
+        let cluster = |number, at: f64| pb::Cluster { number, size: 1, standardised_means: vec![at, at] };
+        let clustering = pb::Clustering {
+            clustering_id: "clusters".into(),
+            features: vec!["x".into(), "y".into()],
+            means: vec![5.0, 5.0],
+            standard_deviations: vec![3.0, 3.0],
+            clusters: vec![cluster(0, 0.7), cluster(1, -0.7)],
+            ..Default::default()
+        };
+        let clustering = clustering::Model {
+            tenant: "t".into(),
+            clustering_id: "clusters".into(),
+            request_id: "clusters".into(),
+            payload: clustering.encode_to_vec(),
+        };
+        let segments = [
+            ("high", "x >= 7"),
+            ("not_high", "!(x >= 7)"),
+            ("new", "days_since(opened) <= 30 && has_tag(\"new\")"),
+            ("rare", "x == 0.25 && y == 1000"),
+            ("faulty", "no_such_feature > 1"),
+        ];
+        let parts =
+            [("low", "x + y < 6"), ("even", "x == y"), ("vip", "has_tag(\"vip\") || x < 6"), ("none", "x < -1")];
+        let definitions = Definitions {
+            revision: 1,
+            segments: segments.into_iter().map(segment).collect(),
+            parts: (0..).zip(parts).map(part).collect(),
+            clusterings: vec![clustering],
+        };
+        Arc::new(Draft::new(definitions).compile(&catalogue(), columns.names_mut()))
+    }
+
+    fn assert_right(members: &Members, live: &Arc<Live>, rows: &Snapshot, today: Day) {
+        let full = Members::find(live.clone(), rows, today);
+        let all: Vec<_> = members.all().collect();
+        assert_eq!(all, full.all().collect::<Vec<_>>());
+        assert_eq!(members.population(), rows.population);
+        let mut counted = 0;
+        for (ordinal, row) in rows.rows(today).filter(|(ordinal, _)| ordinal % 97 == 0) {
+            let mut found: Vec<_> =
+                all.iter().filter(|(_, members)| members.contains(ordinal)).map(|(name, _)| *name).collect();
+            found.sort_unstable();
+            assert_eq!(found, live.memberships(&row), "{ordinal}");
+            counted += found.len();
+        }
+        assert!(counted > 500);
+    }
+
+    #[test]
+    fn what_follows_changes_is_what_is_found_anew() {
+        let (mut rng, mut columns) = (StdRng::seed_from_u64(6), Columns::default());
+        (0..CUSTOMERS).filter(|ordinal| ordinal % 1000 != 999).for_each(|at| put(&mut columns, &mut rng, at));
+        let (live, mut today, mut members) = (live(&mut columns), Day(20_100), Members::default());
+        for round in 0..12 {
+            let changed = columns.take_changed();
+            members.follow(&live, &columns.snapshot(), today, &changed);
+            assert_right(&members, &live, &columns.snapshot(), today);
+            for _ in 0..[0, 1, 70, 5000][round % 4] {
+                // New customers too, in chunks that were not there.
+                let ordinal = rng.gen_range(0..CUSTOMERS + 1000 * round as u32);
+                match rng.gen_bool(0.8) {
+                    true => put(&mut columns, &mut rng, ordinal),
+                    false => columns.forget(&format!("c{ordinal}")),
+                }
+            }
+            today = Day(today.0 + i32::from(round == 7));
+        }
+    }
+
+    #[test]
+    fn a_set_has_each_customer_once() {
+        let (mut rng, mut columns) = (StdRng::seed_from_u64(7), Columns::default());
+        (0..5000).for_each(|at| put(&mut columns, &mut rng, at));
+        let live = live(&mut columns);
+        let members = Members::find(live.clone(), &columns.snapshot(), Day(20_100));
+        let parts = members.of("set").unwrap();
+        assert_eq!(
+            parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["set/low", "set/even", "set/vip", "set/none", "set/other"]
+        );
+        assert_eq!(parts.iter().map(|(_, members)| members.len()).sum::<u64>(), 5000);
+        assert!(parts.iter().filter(|(_, members)| members.len() > 100).count() == 4);
+        assert_eq!(members.of("set"), live.members("set", &columns.snapshot(), Day(20_100)));
+        assert!(members.of("nothing").is_none());
+        assert_eq!(members.of("faulty").unwrap()[0].1.len(), 0);
+    }
+}
