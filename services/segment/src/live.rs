@@ -98,7 +98,8 @@ impl Live {
     pub fn memberships(&self, row: &Row<'_>) -> Vec<String> {
         let mut names: Vec<String> =
             self.groups.iter().filter_map(|group| group.membership(row)).map(Into::into).collect();
-        names.sort_unstable();
+        // They come in few runs that are sorted already, which this kind of sort merges.
+        names.sort();
         names
     }
 
@@ -112,7 +113,7 @@ impl Live {
     /// Who belongs to each membership of a segment or a set, in the order of its parts; `None` if it is not live.
     pub fn members(&self, id: &str, rows: &Snapshot, today: Day) -> Option<Vec<(String, RoaringBitmap)>> {
         let plan = self.plan(Some(id), today);
-        let found = (!plan.groups().is_empty()).then(|| members::find(self, &plan, rows, today));
+        let found = (!plan.groups().is_empty()).then(|| members::members(self, &plan, rows, today));
         found.map(|bitmaps| plan.names().iter().cloned().zip(bitmaps).collect())
     }
 }

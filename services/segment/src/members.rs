@@ -1,6 +1,9 @@
 //! Who belongs to each membership, kept in memory: found for everybody on all cores when definitions or the business day
 //! change, and afterwards only for the rows that changed, which are drawn together, evaluated, and put back in their
 //! places. It follows whoever calls; it has no thread and no lock of its own.
+//!
+//! Bitmaps are plain here, a bit a customer and name: so a changed row is a bit to write, not a container to rebuild.
+//! They are compressed for whoever takes them away.
 
 use std::num::NonZero;
 use std::panic;
@@ -15,18 +18,27 @@ use crate::columns::{ROWS, Snapshot, Words};
 use crate::live::{Live, Plan};
 use crate::rule::vector::Tags;
 
-/// Chunks whose rows are one container of a compressed bitmap.
-const CHUNKS: usize = (1 << 16) / ROWS;
+/// Rows of a leaf, those of one container of a compressed bitmap.
+const LEAF: usize = 1 << 16;
+
+/// Chunks of a leaf.
+const CHUNKS: usize = LEAF / ROWS;
+
+/// Words of one name in a leaf.
+const WORDS: usize = LEAF / 64;
 
 /// With so many changed rows of ten, all are evaluated.
 const MOST_TENTHS: u64 = 2;
+
+/// The members of every name among [`LEAF`] rows: [`WORDS`] words a name, name after name.
+type Leaf = Vec<u64>;
 
 /// Everybody's memberships as they stood when they were last followed.
 pub struct Members {
     live: Arc<Live>,
     today: Day,
     plan: Plan,
-    bitmaps: Vec<RoaringBitmap>,
+    leaves: Vec<Leaf>,
     population: u32,
 }
 
@@ -34,7 +46,7 @@ impl Default for Members {
     fn default() -> Self {
         let (live, today) = (Arc::<Live>::default(), Day(i32::MIN));
         let plan = live.plan(None, today);
-        Self { live, today, plan, bitmaps: Vec::new(), population: 0 }
+        Self { live, today, plan, leaves: Vec::new(), population: 0 }
     }
 }
 
@@ -42,14 +54,14 @@ impl Members {
     /// Finds the members of everything that is live.
     pub fn find(live: Arc<Live>, rows: &Snapshot, today: Day) -> Self {
         let plan = live.plan(None, today);
-        let bitmaps = find(&live, &plan, rows, today);
-        Self { live, today, plan, bitmaps, population: rows.population }
+        let leaves = find(&live, &plan, rows, today);
+        Self { live, today, plan, leaves, population: rows.population }
     }
 
     /// Takes over changes. `changed`: the rows that changed since this was called last.
     pub fn follow(&mut self, live: &Arc<Live>, rows: &Snapshot, today: Day, changed: &RoaringBitmap) {
         let many = changed.len() * 10 > u64::from(rows.population) * MOST_TENTHS;
-        if !Arc::ptr_eq(live, &self.live) || today != self.today || many {
+        if !self.is_of(live, today) || many {
             *self = Self::find(live.clone(), rows, today);
         } else if !changed.is_empty() {
             self.update(rows, changed);
@@ -68,28 +80,31 @@ impl Members {
 
     /// Who belongs to each membership of a segment, a set or a clustering, in its order; `None` if it is not live.
     pub fn of(&self, id: &str) -> Option<Vec<(String, RoaringBitmap)>> {
-        let (_, places) = self.plan.groups().iter().find(|(group, _)| group == id)?;
-        let each = self.plan.names()[places.clone()].iter().cloned();
-        Some(each.zip(self.bitmaps[places.clone()].iter().cloned()).collect())
+        let (_, names) = self.plan.groups().iter().find(|(group, _)| group == id)?;
+        Some(names.clone().map(|name| (self.plan.names()[name].clone(), compressed(&self.leaves, name))).collect())
     }
 
-    /// All memberships: names and members, group by group.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
-        self.plan.names().iter().map(String::as_str).zip(&self.bitmaps)
+    /// All memberships: names and members, group by group. Compressed on all cores.
+    pub fn all(&self) -> Vec<(&str, RoaringBitmap)> {
+        let names = self.plan.names();
+        let bitmaps = on_all_cores(names.len(), self.leaves.len(), |_, name| compressed(&self.leaves, name));
+        names.iter().map(String::as_str).zip(bitmaps).collect()
     }
 
     fn update(&mut self, rows: &Snapshot, changed: &RoaringBitmap) {
         let ordinals: Vec<u32> = changed.iter().collect();
         let found = find_among(&self.live, &self.plan, rows, self.today, &ordinals);
-        let share = self.bitmaps.len().div_ceil(cores(ordinals.len() / ROWS)).max(1);
-        let put = |(at, bitmaps): (usize, &mut [RoaringBitmap])| {
-            for (place, bitmap) in bitmaps.iter_mut().enumerate() {
-                *bitmap -= changed;
-                *bitmap |= members(&ordinals, &found, at * share + place);
+        let names = self.plan.names().len();
+        self.leaves.resize_with(rows.chunks.len().div_ceil(CHUNKS), || vec![0; names * WORDS]);
+        let share = self.leaves.len().div_ceil(cores(ordinals.len() / ROWS)).max(1);
+        let (ordinals, found) = (&ordinals, &found);
+        let put = |(at, leaves): (usize, &mut [Leaf])| {
+            for (nth, leaf) in leaves.iter_mut().enumerate() {
+                put(leaf, at * share + nth, ordinals, found);
             }
         };
         thread::scope(|scope| {
-            let mut shares = self.bitmaps.chunks_mut(share).enumerate();
+            let mut shares = self.leaves.chunks_mut(share).enumerate();
             let first = shares.next();
             shares.for_each(|share| drop(scope.spawn(move || put(share))));
             first.map(put);
@@ -98,46 +113,25 @@ impl Members {
     }
 }
 
-/// The members of each name of a plan.
-pub fn find(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<RoaringBitmap> {
+/// The members of each name of a plan, in the order of the names.
+pub fn members(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<RoaringBitmap> {
+    let leaves = find(live, plan, rows, today);
+    (0..plan.names().len()).map(|name| compressed(&leaves, name)).collect()
+}
+
+fn find(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<Leaf> {
     let tags = plan.tags(&rows.names);
-    let mut bitmaps = vec![RoaringBitmap::new(); plan.names().len()];
-    let containers = rows.chunks.len().div_ceil(CHUNKS);
-    let parts =
-        on_all_cores(containers, containers, |room, at| find_container(live, plan, rows, today, &tags, room, at));
-    for part in parts {
-        bitmaps.iter_mut().zip(part).for_each(|(bitmap, part)| *bitmap |= part);
-    }
-    bitmaps
-}
-
-/// Bitmaps of a block, and bits as they are to be compressed; room that is used again.
-#[derive(Default)]
-struct Room {
-    words: Vec<Words>,
-    bytes: Vec<u8>,
-}
-
-fn find_container(
-    live: &Live,
-    plan: &Plan,
-    rows: &Snapshot,
-    today: Day,
-    tags: &Tags,
-    room: &mut Room,
-    at: usize,
-) -> Vec<RoaringBitmap> {
-    let chunks = at * CHUNKS..rows.chunks.len().min((at + 1) * CHUNKS);
-    let size = chunks.len() * ROWS / 8;
-    room.bytes.resize(plan.names().len() * size, 0);
-    for (nth, chunk) in chunks.enumerate() {
-        plan.find(live, &rows.block(chunk, today), tags, &mut room.words, |name, words| {
-            let bytes = &mut room.bytes[name * size + nth * ROWS / 8..][..ROWS / 8];
-            bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
-        });
-    }
-    let first = (at * CHUNKS * ROWS) as u32;
-    room.bytes.chunks_exact(size).map(|bytes| RoaringBitmap::from_lsb0_bytes(first, bytes)).collect()
+    let leaves = rows.chunks.len().div_ceil(CHUNKS);
+    on_all_cores(leaves, leaves, |words, at| {
+        let mut leaf = vec![0; plan.names().len() * WORDS];
+        for chunk in at * CHUNKS..rows.chunks.len().min((at + 1) * CHUNKS) {
+            let place = chunk % CHUNKS * (ROWS / 64);
+            plan.find(live, &rows.block(chunk, today), &tags, words, |name, words| {
+                leaf[name * WORDS + place..][..words.len()].copy_from_slice(words);
+            });
+        }
+        leaf
+    })
 }
 
 /// The members among some rows: for each [`ROWS`] of these ordinals the bitmap of each name.
@@ -145,27 +139,53 @@ fn find_among(live: &Live, plan: &Plan, rows: &Snapshot, today: Day, ordinals: &
     let many = ordinals.len() >= rows.names.tag_sets();
     let (columns, tags) = (plan.columns(), if many { plan.tags(&rows.names) } else { Tags::default() });
     let pieces: Vec<&[u32]> = ordinals.chunks(ROWS).collect();
-    on_all_cores(pieces.len(), ordinals.len() / ROWS, |room, at| {
+    on_all_cores(pieces.len(), pieces.len(), |words, at| {
         let block = rows.draw(pieces[at], &columns, today);
         let mut found = Vec::with_capacity(plan.names().len());
-        plan.find(live, &block, &tags, &mut room.words, |_, words| found.push(*words));
+        plan.find(live, &block, &tags, words, |_, words| found.push(*words));
         found
     })
 }
 
-/// The ordinals that were found for a name.
-fn members(ordinals: &[u32], found: &[Vec<Words>], name: usize) -> RoaringBitmap {
-    let words = found.iter().flat_map(|piece| piece[name]).enumerate();
-    let members = words.flat_map(|(at, word)| bits(word).map(move |bit| ordinals[at * 64 + bit]));
-    members.collect()
+/// Writes what was found for these ordinals into the leaf of this number.
+fn put(leaf: &mut Leaf, number: usize, ordinals: &[u32], found: &[Vec<Words>]) {
+    let start = |leaf: usize| ordinals.partition_point(|ordinal| (*ordinal as usize) < leaf * LEAF);
+    let (start, end) = (start(number), start(number + 1));
+    // Each bit's place in a name's words, for each word that was found.
+    let spots: Vec<(u16, u8)> = ordinals[start..end].iter().map(|ordinal| spot(*ordinal)).collect();
+    let mut words = Vec::new();
+    let mut at = start;
+    while at < end {
+        let next = end.min((at / 64 + 1) * 64);
+        words.push((at, &spots[at - start..next - start]));
+        at = next;
+    }
+    for (name, leaf) in leaf.as_chunks_mut::<WORDS>().0.iter_mut().enumerate() {
+        for (at, spots) in &words {
+            let mut bits = found[at / ROWS][name][at % ROWS / 64] >> (at % 64);
+            for (word, shift) in *spots {
+                let word = &mut leaf[usize::from(*word) % WORDS];
+                *word = *word & !(1 << shift) | (bits & 1) << shift;
+                bits >>= 1;
+            }
+        }
+    }
 }
 
-fn bits(mut word: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = (word != 0).then(|| word.trailing_zeros() as usize);
-        word &= word.wrapping_sub(1);
-        bit
-    })
+/// The word of an ordinal's bit in its leaf, and its place there.
+fn spot(ordinal: u32) -> (u16, u8) {
+    ((ordinal as usize % LEAF / 64) as u16, (ordinal % 64) as u8)
+}
+
+fn compressed(leaves: &[Leaf], name: usize) -> RoaringBitmap {
+    let mut members = RoaringBitmap::new();
+    for (number, leaf) in leaves.iter().enumerate() {
+        let mut bytes = [0; LEAF / 8];
+        let words = &leaf[name * WORDS..][..WORDS];
+        bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+        members |= RoaringBitmap::from_lsb0_bytes((number * LEAF) as u32, &bytes);
+    }
+    members
 }
 
 /// So many cores, one at least, as there are and as are worth starting a thread for.
@@ -173,17 +193,18 @@ fn cores(worth: usize) -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(worth).max(1)
 }
 
-/// Does pieces of work on as many cores as are worth it: what came of each, in their order.
-fn on_all_cores<T: Send>(pieces: usize, worth: usize, work: impl Fn(&mut Room, usize) -> T + Sync) -> Vec<T> {
+/// Does pieces of work on as many cores as are worth it: what came of each, in their order. Each core has room for words
+/// that is used again.
+fn on_all_cores<T: Send>(pieces: usize, worth: usize, work: impl Fn(&mut Vec<Words>, usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let run = || {
-        let (mut room, mut done) = (Room::default(), Vec::new());
+        let (mut words, mut done) = (Vec::new(), Vec::new());
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
             if piece >= pieces {
                 return done;
             }
-            done.push((piece, work(&mut room, piece)));
+            done.push((piece, work(&mut words, piece)));
         }
     };
     let mut done = thread::scope(|scope| {
@@ -296,8 +317,8 @@ mod tests {
 
     fn assert_right(members: &Members, live: &Arc<Live>, rows: &Snapshot, today: Day) {
         let full = Members::find(live.clone(), rows, today);
-        let all: Vec<_> = members.all().collect();
-        assert_eq!(all, full.all().collect::<Vec<_>>());
+        let all = members.all();
+        assert_eq!(all, full.all());
         assert_eq!(members.population(), rows.population);
         let mut counted = 0;
         for (ordinal, row) in rows.rows(today).filter(|(ordinal, _)| ordinal % 97 == 0) {

@@ -76,31 +76,25 @@ impl<'a> Block<'a> {
 }
 
 fn draw(chunks: &[Arc<Chunk>], ordinals: &[u32], wanted: &[Column]) -> Chunk {
+    let (flags, wanted): (Vec<Column>, Vec<Column>) = wanted.iter().partition(|column| column.kind == Kind::Flag);
     let mut drawn = Chunk::default();
-    let runs: Vec<&[u32]> = ordinals.chunk_by(|left, right| *left as usize / ROWS == *right as usize / ROWS).collect();
-    let column = |of: &dyn Fn(&Chunk) -> Option<&Cells>| {
-        let mut values = Box::new([f64::NAN; ROWS]);
-        let mut at = 0;
-        for run in &runs {
-            let cells = chunks.get(run[0] as usize / ROWS).and_then(|chunk| of(chunk));
-            if let Some(cells) = cells {
-                cells.read(run.iter().map(|ordinal| *ordinal as usize % ROWS), &mut values[at..at + run.len()]);
+    let missing = || Box::new([f64::NAN; ROWS]);
+    let (mut tag_sets, mut columns) = (missing(), vec![missing(); wanted.len()]);
+    let mut at = 0;
+    for run in ordinals.chunk_by(|left, right| *left as usize / ROWS == *right as usize / ROWS) {
+        let places = at..at + run.len();
+        at = places.end;
+        let Some(chunk) = chunks.get(run[0] as usize / ROWS) else { continue };
+        let rows = || run.iter().map(|ordinal| *ordinal as usize % ROWS);
+        for (wanted, values) in wanted.iter().zip(&mut columns) {
+            if let Some(cells) = chunk.cells(*wanted) {
+                cells.read(rows(), &mut values[places.clone()]);
             }
-            at += run.len();
         }
-        Cells::of_numbers(values)
-    };
-    for wanted in wanted {
-        if wanted.kind != Kind::Flag {
-            drawn.put_cells(*wanted, column(&|chunk| chunk.cells(*wanted)));
-        }
+        chunk.tag_sets().read(rows(), &mut tag_sets[places.clone()]);
+        places.zip(rows()).for_each(|(at, row)| drawn.copy_bits(at, chunk, row, &flags));
     }
-    drawn.put_tag_sets(column(&|chunk| Some(chunk.tag_sets())));
-    for (at, ordinal) in ordinals.iter().enumerate() {
-        if let Some(chunk) = chunks.get(*ordinal as usize / ROWS) {
-            let flags = wanted.iter().filter(|column| column.kind == Kind::Flag).map(|column| column.slot);
-            drawn.copy_bits(at, chunk, *ordinal as usize % ROWS, flags);
-        }
-    }
+    wanted.into_iter().zip(columns).for_each(|(column, values)| drawn.put_cells(column, Cells::of_numbers(values)));
+    drawn.put_tag_sets(Cells::of_numbers(tag_sets));
     drawn
 }

@@ -177,9 +177,9 @@ impl Chunk {
     }
 
     /// Takes over another chunk's row: whether it is anybody's, and these flags.
-    pub(super) fn copy_bits(&mut self, at: usize, from: &Self, row: usize, flags: impl Iterator<Item = usize>) {
+    pub(super) fn copy_bits(&mut self, at: usize, from: &Self, row: usize, flags: &[Column]) {
         mark(&mut self.present, at, has(&from.present, row));
-        for slot in flags {
+        for slot in flags.iter().map(|column| column.slot) {
             grow(&mut self.flags, slot + 1);
             let flag = from.flag(slot, row);
             self.flags[slot].put(at, (flag != MISSING_FLAG).then_some(flag == 1));

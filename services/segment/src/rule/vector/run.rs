@@ -78,6 +78,10 @@ fn join(left: &Words, right: &Words, how: impl Fn(u64, u64) -> u64, out: &mut Wo
     out.iter_mut().zip(left.iter().zip(right)).for_each(|(out, (left, right))| *out = how(*left, *right));
 }
 
+#[allow(
+    clippy::double_comparisons,
+    reason = "where either is unknown it is neither less nor greater, and no less unequal"
+)]
 fn compared(block: &Block<'_>, comparison: Comparison, left: &Operand, right: &Operand) -> Words {
     let is = match comparison {
         Comparison::Equal => |left: f64, right: f64| left == right,
