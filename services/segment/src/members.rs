@@ -2,8 +2,8 @@
 //! change, and afterwards only for the rows that changed, which are drawn together, evaluated, and put back in their
 //! places. It follows whoever calls; it has no thread and no lock of its own.
 //!
-//! Bitmaps are plain here, a bit a customer and name: so a changed row is a bit to write, not a container to rebuild.
-//! They are compressed for whoever takes them away.
+//! Bitmaps are plain here, a bit a customer and name, and lie side by side: the words of all names for the same 64 rows
+//! follow one another, so that a changed row is written in one go. They are compressed for whoever takes them away.
 
 use std::num::NonZero;
 use std::panic;
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use huan_chassis::clock::Day;
+use multiversion::multiversion;
 use roaring::RoaringBitmap;
 
 use crate::columns::{ROWS, Snapshot, Words};
@@ -30,7 +31,7 @@ const WORDS: usize = LEAF / 64;
 /// With so many changed rows of ten, all are evaluated.
 const MOST_TENTHS: u64 = 2;
 
-/// The members of every name among [`LEAF`] rows: [`WORDS`] words a name, name after name.
+/// The members of every name among [`LEAF`] rows: for each 64 rows one word a name.
 type Leaf = Vec<u64>;
 
 /// Everybody's memberships as they stood when they were last followed.
@@ -81,14 +82,18 @@ impl Members {
     /// Who belongs to each membership of a segment, a set or a clustering, in its order; `None` if it is not live.
     pub fn of(&self, id: &str) -> Option<Vec<(String, RoaringBitmap)>> {
         let (_, names) = self.plan.groups().iter().find(|(group, _)| group == id)?;
-        Some(names.clone().map(|name| (self.plan.names()[name].clone(), compressed(&self.leaves, name))).collect())
+        Some(names.clone().map(|name| (self.plan.names()[name].clone(), self.compressed(name))).collect())
     }
 
     /// All memberships: names and members, group by group. Compressed on all cores.
     pub fn all(&self) -> Vec<(&str, RoaringBitmap)> {
         let names = self.plan.names();
-        let bitmaps = on_all_cores(names.len(), self.leaves.len(), |_, name| compressed(&self.leaves, name));
+        let bitmaps = on_all_cores(names.len(), self.leaves.len(), |_, name| self.compressed(name));
         names.iter().map(String::as_str).zip(bitmaps).collect()
+    }
+
+    fn compressed(&self, name: usize) -> RoaringBitmap {
+        compressed(&self.leaves, self.plan.names().len(), name)
     }
 
     fn update(&mut self, rows: &Snapshot, changed: &RoaringBitmap) {
@@ -100,7 +105,7 @@ impl Members {
         let (ordinals, found) = (&ordinals, &found);
         let put = |(at, leaves): (usize, &mut [Leaf])| {
             for (nth, leaf) in leaves.iter_mut().enumerate() {
-                put(leaf, at * share + nth, ordinals, found);
+                put(leaf, names, at * share + nth, ordinals, found);
             }
         };
         thread::scope(|scope| {
@@ -116,72 +121,58 @@ impl Members {
 /// The members of each name of a plan, in the order of the names.
 pub fn members(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<RoaringBitmap> {
     let leaves = find(live, plan, rows, today);
-    (0..plan.names().len()).map(|name| compressed(&leaves, name)).collect()
+    (0..plan.names().len()).map(|name| compressed(&leaves, plan.names().len(), name)).collect()
 }
 
 fn find(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<Leaf> {
-    let tags = plan.tags(&rows.names);
+    let (tags, names) = (plan.tags(&rows.names), plan.names().len());
     let leaves = rows.chunks.len().div_ceil(CHUNKS);
     on_all_cores(leaves, leaves, |words, at| {
-        let mut leaf = vec![0; plan.names().len() * WORDS];
+        let mut leaf = vec![0; names * WORDS];
         for chunk in at * CHUNKS..rows.chunks.len().min((at + 1) * CHUNKS) {
             let place = chunk % CHUNKS * (ROWS / 64);
             plan.find(live, &rows.block(chunk, today), &tags, words, |name, words| {
-                leaf[name * WORDS + place..][..words.len()].copy_from_slice(words);
+                words.iter().enumerate().for_each(|(at, word)| leaf[(place + at) * names + name] = *word);
             });
         }
         leaf
     })
 }
 
-/// The members among some rows: for each [`ROWS`] of these ordinals the bitmap of each name.
-fn find_among(live: &Live, plan: &Plan, rows: &Snapshot, today: Day, ordinals: &[u32]) -> Vec<Vec<Words>> {
+/// The members among some rows: for each [`ROWS`] of these ordinals, and of them for each 64, one word a name.
+fn find_among(live: &Live, plan: &Plan, rows: &Snapshot, today: Day, ordinals: &[u32]) -> Vec<Vec<u64>> {
     let many = ordinals.len() >= rows.names.tag_sets();
     let (columns, tags) = (plan.columns(), if many { plan.tags(&rows.names) } else { Tags::default() });
     let pieces: Vec<&[u32]> = ordinals.chunks(ROWS).collect();
     on_all_cores(pieces.len(), pieces.len(), |words, at| {
         let block = rows.draw(pieces[at], &columns, today);
-        let mut found = Vec::with_capacity(plan.names().len());
-        plan.find(live, &block, &tags, words, |_, words| found.push(*words));
+        let names = plan.names().len();
+        let mut found = vec![0; names * ROWS / 64];
+        plan.find(live, &block, &tags, words, |name, words| {
+            words.iter().enumerate().for_each(|(at, word)| found[at * names + name] = *word);
+        });
         found
     })
 }
 
 /// Writes what was found for these ordinals into the leaf of this number.
-fn put(leaf: &mut Leaf, number: usize, ordinals: &[u32], found: &[Vec<Words>]) {
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn put(leaf: &mut [u64], names: usize, number: usize, ordinals: &[u32], found: &[Vec<u64>]) {
     let start = |leaf: usize| ordinals.partition_point(|ordinal| (*ordinal as usize) < leaf * LEAF);
-    let (start, end) = (start(number), start(number + 1));
-    // Each bit's place in a name's words, for each word that was found.
-    let spots: Vec<(u16, u8)> = ordinals[start..end].iter().map(|ordinal| spot(*ordinal)).collect();
-    let mut words = Vec::new();
-    let mut at = start;
-    while at < end {
-        let next = end.min((at / 64 + 1) * 64);
-        words.push((at, &spots[at - start..next - start]));
-        at = next;
-    }
-    for (name, leaf) in leaf.as_chunks_mut::<WORDS>().0.iter_mut().enumerate() {
-        for (at, spots) in &words {
-            let mut bits = found[at / ROWS][name][at % ROWS / 64] >> (at % 64);
-            for (word, shift) in *spots {
-                let word = &mut leaf[usize::from(*word) % WORDS];
-                *word = *word & !(1 << shift) | (bits & 1) << shift;
-                bits >>= 1;
-            }
-        }
+    for at in start(number)..start(number + 1) {
+        let ordinal = ordinals[at] as usize;
+        let (lane, bit) = (at % 64, ordinal % 64);
+        let from = &found[at / ROWS][at % ROWS / 64 * names..][..names];
+        let words = &mut leaf[ordinal % LEAF / 64 * names..][..names];
+        words.iter_mut().zip(from).for_each(|(word, from)| *word = *word & !(1 << bit) | (*from >> lane & 1) << bit);
     }
 }
 
-/// The word of an ordinal's bit in its leaf, and its place there.
-fn spot(ordinal: u32) -> (u16, u8) {
-    ((ordinal as usize % LEAF / 64) as u16, (ordinal % 64) as u8)
-}
-
-fn compressed(leaves: &[Leaf], name: usize) -> RoaringBitmap {
+fn compressed(leaves: &[Leaf], names: usize, name: usize) -> RoaringBitmap {
     let mut members = RoaringBitmap::new();
     for (number, leaf) in leaves.iter().enumerate() {
         let mut bytes = [0; LEAF / 8];
-        let words = &leaf[name * WORDS..][..WORDS];
+        let words = leaf.iter().skip(name).step_by(names);
         bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
         members |= RoaringBitmap::from_lsb0_bytes((number * LEAF) as u32, &bytes);
     }
