@@ -69,6 +69,7 @@ pub struct Row<'a> {
     chunk: &'a Chunk,
     names: &'a Names,
     at: usize,
+    ordinal: u32,
     today: i32,
 }
 
@@ -119,6 +120,11 @@ impl Columns {
         std::mem::take(&mut self.changed)
     }
 
+    /// Whether this row was put or forgotten since [`Self::take_changed`] was asked.
+    pub fn has_changed(&self, ordinal: u32) -> bool {
+        self.changed.contains(ordinal)
+    }
+
     /// Whether no row was put or forgotten since [`Self::take_changed`] was asked.
     pub fn is_unchanged(&self) -> bool {
         self.changed.is_empty()
@@ -132,7 +138,8 @@ impl Columns {
     /// The row of a customer, read on this business day.
     pub fn row(&self, customer_id: &str, today: Day) -> Option<Row<'_>> {
         let ordinal = self.ordinal(customer_id)? as usize;
-        Some(Row { chunk: &self.chunks[ordinal / ROWS], names: &self.names, at: ordinal % ROWS, today: today.0 })
+        let (chunk, at) = (&self.chunks[ordinal / ROWS], ordinal % ROWS);
+        Some(Row { chunk, names: &self.names, at, ordinal: ordinal as u32, today: today.0 })
     }
 
     /// What the codes mean, to add names that rules speak of.
@@ -155,8 +162,8 @@ impl Snapshot {
     /// Every customer's ordinal and row, ascending, read on this business day.
     pub fn rows(&self, today: Day) -> impl Iterator<Item = (u32, Row<'_>)> {
         self.chunks.iter().enumerate().flat_map(move |(block, chunk)| {
-            let row = move |at| Row { chunk, names: &self.names, at, today: today.0 };
             let ordinal = move |at| (block * ROWS + at) as u32;
+            let row = move |at| Row { chunk, names: &self.names, at, ordinal: ordinal(at), today: today.0 };
             (0..chunk.len()).filter(|at| !chunk.is_absent(*at)).map(move |at| (ordinal(at), row(at)))
         })
     }
@@ -210,6 +217,11 @@ impl<'a> Row<'a> {
         let mut tags: Vec<_> = tags.iter().map(|tag| self.names.tags.spelling(*tag).to_owned()).collect();
         tags.sort_unstable();
         tags
+    }
+
+    /// The row's place among all.
+    pub fn ordinal(&self) -> u32 {
+        self.ordinal
     }
 
     /// The business day on which the row is read.

@@ -85,6 +85,19 @@ impl Members {
         Some(names.clone().map(|name| (self.plan.names()[name].clone(), self.compressed(name))).collect())
     }
 
+    /// The memberships of one row, ascending.
+    pub fn at(&self, ordinal: u32) -> Vec<String> {
+        let (names, place) = (self.plan.names(), ordinal as usize % LEAF / 64);
+        let leaf = self.leaves.get(ordinal as usize / LEAF);
+        let words = leaf.map_or(&[][..], |leaf| &leaf[place * names.len()..][..names.len()]);
+        let has = |word: &u64| word >> (ordinal % 64) & 1 == 1;
+        let mut held: Vec<String> =
+            words.iter().zip(names).filter(|(word, _)| has(word)).map(|(_, name)| name.clone()).collect();
+        // They come in few runs that are sorted already, which this kind of sort merges.
+        held.sort();
+        held
+    }
+
     /// All memberships: names and members, group by group. Compressed on all cores.
     pub fn all(&self) -> Vec<(&str, RoaringBitmap)> {
         let names = self.plan.names();
@@ -317,6 +330,7 @@ mod tests {
                 all.iter().filter(|(_, members)| members.contains(ordinal)).map(|(name, _)| *name).collect();
             found.sort_unstable();
             assert_eq!(found, live.memberships(&row), "{ordinal}");
+            assert_eq!(found, members.at(ordinal), "{ordinal}");
             counted += found.len();
         }
         assert!(counted > 500);

@@ -2,7 +2,7 @@
 //! one lock that is held for microseconds and never across an await.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
@@ -14,7 +14,7 @@ use huan_proto::profile::v1 as profile;
 use huan_proto::profile::v1::business_clock::Source;
 
 use crate::catalogue::Catalogue;
-use crate::columns::{Columns, Customer, Snapshot};
+use crate::columns::{Columns, Customer, Row, Snapshot};
 use crate::live::{Draft, Live};
 use crate::members::Members;
 use crate::store;
@@ -32,7 +32,7 @@ pub struct Memory(Arc<RwLock<HashMap<String, Arc<Tenant>>>>);
 #[derive(Default)]
 pub struct Tenant {
     state: RwLock<State>,
-    members: Mutex<Members>,
+    members: RwLock<Members>,
 }
 
 /// What a tenant's lock guards.
@@ -134,7 +134,7 @@ impl Tenant {
     /// Looks at everybody's memberships as of now, the time that is told. Call it off the async threads: only the rows
     /// that changed since the last time are evaluated, but after a change of definitions or of the day it is all of them.
     pub fn members<T>(&self, look: impl FnOnce(&Members, DateTime<Utc>) -> T) -> T {
-        let mut members = self.members.lock().unwrap_or_else(|poisoned| {
+        let mut members = self.members.write().unwrap_or_else(|poisoned| {
             // What broke off may have lost changes.
             let mut members = poisoned.into_inner();
             *members = Members::default();
@@ -151,6 +151,15 @@ impl Tenant {
             members.follow(&live, &rows, today, &changed);
         }
         look(&members, now)
+    }
+
+    /// A customer's memberships, ascending: those that are kept, if nothing has changed since and nobody is at work on
+    /// them, else those that the rules say now. They are the same.
+    pub fn memberships(&self, state: &State, row: &Row<'_>) -> Vec<String> {
+        let ordinal = row.ordinal();
+        let kept = self.members.try_read().ok();
+        let kept = kept.filter(|kept| kept.is_of(&state.live, Day(row.today())) && !state.columns.has_changed(ordinal));
+        kept.map_or_else(|| state.live.memberships(row), |kept| kept.at(ordinal))
     }
 
     /// Takes over a tenant's settings.

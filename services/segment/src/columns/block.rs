@@ -15,7 +15,7 @@ pub struct Block<'a> {
 }
 
 enum Chunked<'a> {
-    Whole(&'a Chunk),
+    Whole(&'a Chunk, usize),
     /// Only some columns are there; the rows themselves are where they were.
     Drawn {
         columns: Box<Chunk>,
@@ -27,7 +27,7 @@ enum Chunked<'a> {
 impl Snapshot {
     /// A chunk's rows, read on this business day.
     pub fn block(&self, chunk: usize, today: Day) -> Block<'_> {
-        Block { chunk: Chunked::Whole(&self.chunks[chunk]), names: &self.names, today: today.0 }
+        Block { chunk: Chunked::Whole(&self.chunks[chunk], chunk), names: &self.names, today: today.0 }
     }
 
     /// The rows at these ordinals, at most [`ROWS`] and ascending; of their values only those in `wanted`, and tags.
@@ -43,7 +43,7 @@ impl<'a> Block<'a> {
     /// The columns.
     pub fn chunk(&self) -> &Chunk {
         match &self.chunk {
-            Chunked::Whole(chunk) => chunk,
+            Chunked::Whole(chunk, _) => chunk,
             Chunked::Drawn { columns, .. } => columns,
         }
     }
@@ -65,13 +65,11 @@ impl<'a> Block<'a> {
     }
 
     fn row(&self, at: usize) -> Row<'_> {
-        let (chunk, at) = match &self.chunk {
-            Chunked::Whole(chunk) => (*chunk, at),
-            Chunked::Drawn { chunks, ordinals, .. } => {
-                (&*chunks[ordinals[at] as usize / ROWS], ordinals[at] as usize % ROWS)
-            }
+        let (chunk, ordinal) = match &self.chunk {
+            Chunked::Whole(chunk, number) => (*chunk, (number * ROWS + at) as u32),
+            Chunked::Drawn { chunks, ordinals, .. } => (&*chunks[ordinals[at] as usize / ROWS], ordinals[at]),
         };
-        Row { chunk, names: self.names, at, today: self.today }
+        Row { chunk, names: self.names, at: ordinal as usize % ROWS, ordinal, today: self.today }
     }
 }
 

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Rpc, tenant};
 use crate::catalogue::{Catalogue, Feature};
-use crate::memory::State;
+use crate::memory::{State, Tenant};
 use crate::store::build::members_of;
 use crate::{columns, convert};
 
@@ -31,7 +31,8 @@ impl MembershipService for Rpc {
         let _span = tracing::info_span!("read_vector").entered();
         // Read before the vector, so that neither says more than the vector holds.
         let (position, fresh) = (self.status.cursor(), self.status.caught_up());
-        let mut response = self.memory.tenant(&tenant).read(|state| evaluate(state, &asked))?;
+        let tenant = self.memory.tenant(&tenant);
+        let mut response = tenant.read(|state| evaluate(&tenant, state, &asked))?;
         response.position = position.map(|position| position.to_string()).unwrap_or_default();
         response.fresh_time = fresh.map(clock::timestamp);
         Ok(Response::new(response))
@@ -106,7 +107,11 @@ impl Rpc {
 }
 
 /// All from memory, under the tenant's lock.
-fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb::EvaluateCustomerResponse> {
+fn evaluate(
+    tenant: &Tenant,
+    state: &State,
+    asked: &pb::EvaluateCustomerRequest,
+) -> OurResult<pb::EvaluateCustomerResponse> {
     let features = features(&state.catalogue, &asked.features)?;
     let row = state
         .columns
@@ -117,7 +122,7 @@ fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb:
         customer_key: customer.customer_key.to_owned(),
         features: features.iter().map(|feature| feature.name.clone()).collect(),
         values: features.iter().map(|feature| row.value(feature.column)).collect(),
-        memberships: state.live.memberships(&row),
+        memberships: tenant.memberships(state, &row),
         tags: row.tags(),
         as_of_time: Some(clock::timestamp(clock::from_micros(customer.as_of))),
         ..Default::default()
