@@ -1,5 +1,8 @@
 //! Between the contract and the tables: the only place that reads raw request fields.
 
+pub mod dataset;
+pub mod model;
+
 use std::collections::HashSet;
 
 use huan_chassis::check::Faults;

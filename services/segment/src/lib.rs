@@ -10,10 +10,12 @@ pub mod convert;
 pub mod feed;
 pub mod live;
 pub mod memory;
+pub mod model;
 pub mod rpc;
 pub mod rule;
 pub mod store;
 pub mod template;
+pub mod training;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,7 @@ fn run(
         tokio::spawn(feed::follow(store.clone(), memory.clone(), profile, keys.clone(), status.clone()));
         let pause = Duration::from_millis(config.definitions.refresh_millis);
         tokio::spawn(refresh(store.clone(), memory.clone(), pause));
+        tokio::spawn(training::work(store.clone(), memory.clone(), pause));
         let rpc = Rpc { store: store.clone(), memory: memory.clone(), status };
         let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(memory), names: rpc::NAMES };
         let closing = async move {

@@ -16,6 +16,7 @@ use huan_proto::profile::v1::business_clock::Source;
 use crate::catalogue::Catalogue;
 use crate::columns::{Columns, Customer, Snapshot};
 use crate::live::{Draft, Live};
+use crate::model::live::Models;
 use crate::store;
 use crate::store::definition::{Definitions, definitions_of};
 use crate::store::entity::{tenant, vector};
@@ -43,13 +44,15 @@ pub struct State {
     pub time: TenantTime,
     /// The definitions, compiled against this catalogue.
     pub live: Arc<Live>,
+    /// The versions of models that score, bound to this catalogue.
+    pub models: Arc<Models>,
 }
 
 impl Default for State {
     fn default() -> Self {
         let time = TenantTime { clock: Clock::System, zone: chrono_tz::Asia::Shanghai };
         let (catalogue, columns) = (Catalogue::default(), Columns::default());
-        Self { catalogue, columns, roots: HashMap::new(), time, live: Arc::default() }
+        Self { catalogue, columns, roots: HashMap::new(), time, live: Arc::default(), models: Arc::default() }
     }
 }
 
@@ -74,6 +77,13 @@ impl Memory {
     /// Compiles a tenant's definitions as the store has them now.
     pub async fn refresh(&self, store: &Store, name: &str) -> Result<()> {
         let definitions = definitions_of(store.read(), name).await?;
+        let known = self.tenant(name).read(|state| state.models.clone());
+        let versions = crate::training::live_versions(store, name, &known).await?;
+        self.tenant(name).write(|state| {
+            if definitions.revision >= state.models.revision {
+                state.models = Arc::new(Models::new(definitions.revision, versions, &state.catalogue));
+            }
+        });
         self.tenant(name).install(definitions);
         Ok(())
     }
@@ -136,7 +146,10 @@ impl Tenant {
 
     /// Takes over a tenant's catalogue. The definitions are to be installed again after it.
     pub fn set_catalogue(&self, catalogue: &profile::Catalogue) {
-        self.write(|state| state.catalogue.replace(&catalogue.features));
+        self.write(|state| {
+            state.catalogue.replace(&catalogue.features);
+            state.models = Arc::new(state.models.bind(&state.catalogue));
+        });
     }
 
     /// Takes over a customer's vector, or that another's answers for it.

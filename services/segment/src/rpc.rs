@@ -1,7 +1,9 @@
 //! The gRPC services, one file a noun: each function parses, calls once and answers.
 
 mod clustering;
+mod dataset;
 mod membership;
+mod model;
 mod segment;
 mod segment_set;
 
@@ -9,7 +11,9 @@ use huan_chassis::feed::Status;
 use huan_chassis::store::Store;
 use huan_chassis::{Error, FieldFault, Identity, Result};
 use huan_proto::segment::v1::clustering_service_server::ClusteringServiceServer;
+use huan_proto::segment::v1::dataset_service_server::DatasetServiceServer;
 use huan_proto::segment::v1::membership_service_server::MembershipServiceServer;
+use huan_proto::segment::v1::model_service_server::ModelServiceServer;
 use huan_proto::segment::v1::segment_service_server::SegmentServiceServer;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetServiceServer;
 use tonic::service::Routes;
@@ -26,6 +30,8 @@ pub const NAMES: &[&str] = &[
     "huan.segment.v1.SegmentSetService",
     "huan.segment.v1.ClusteringService",
     "huan.segment.v1.MembershipService",
+    "huan.segment.v1.DatasetService",
+    "huan.segment.v1.ModelService",
     "huan.feed.v1.FeedService",
 ];
 
@@ -46,6 +52,8 @@ impl Rpc {
         Routes::new(SegmentServiceServer::new(self.clone()))
             .add_service(SegmentSetServiceServer::new(self.clone()))
             .add_service(ClusteringServiceServer::new(self.clone()))
+            .add_service(DatasetServiceServer::new(self.clone()))
+            .add_service(ModelServiceServer::new(self.clone()))
             .add_service(huan_chassis::feed::server(vec![self.status.clone()]))
             .add_service(MembershipServiceServer::new(self))
     }

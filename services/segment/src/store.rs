@@ -2,9 +2,11 @@
 
 pub mod build;
 pub mod clustering;
+pub mod dataset;
 pub mod definition;
 pub mod entity;
 pub mod migration;
+pub mod model;
 pub mod segment;
 pub mod segment_set;
 pub mod tenant;

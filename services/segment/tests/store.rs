@@ -13,6 +13,7 @@ use huan_segment::store::build::{Found, create_build, members_of, newest_builds}
 use huan_segment::store::entity::{
     clustering, membership_version, segment, segment_set, segment_set_part, tenant, vector,
 };
+use huan_segment::store::entity::{dataset, dataset_page, model_body, model_version};
 use huan_segment::store::segment as segments;
 use huan_segment::store::vector::{page_of_vectors, put_vectors};
 use prost::Message as _;
@@ -131,6 +132,10 @@ async fn entities_have_the_columns_of_their_tables() {
         same_columns::<segment_set_part::Entity>(&store).await;
         same_columns::<clustering::Entity>(&store).await;
         same_columns::<membership_version::Entity>(&store).await;
+        same_columns::<dataset::Entity>(&store).await;
+        same_columns::<dataset_page::Entity>(&store).await;
+        same_columns::<model_version::Entity>(&store).await;
+        same_columns::<model_body::Entity>(&store).await;
     })
     .await;
 }

@@ -119,6 +119,7 @@ fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb:
         values: features.iter().map(|feature| row.value(feature.column)).collect(),
         memberships: state.live.memberships(&row),
         tags: row.tags(),
+        scores: state.models.scores(&row),
         as_of_time: Some(clock::timestamp(clock::from_micros(customer.as_of))),
         ..Default::default()
     })

@@ -9,6 +9,10 @@ mod m20261122_000003_create_segment;
 mod m20261122_000004_create_segment_set;
 mod m20261122_000005_create_clustering;
 mod m20261122_000006_create_membership_version;
+mod m20261128_000030_create_dataset;
+mod m20261128_000031_create_dataset_page;
+mod m20261128_000032_create_model_version;
+mod m20261128_000033_create_model_body;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +30,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_create_segment_set::Migration),
             Box::new(m20261122_000005_create_clustering::Migration),
             Box::new(m20261122_000006_create_membership_version::Migration),
+            Box::new(m20261128_000030_create_dataset::Migration),
+            Box::new(m20261128_000031_create_dataset_page::Migration),
+            Box::new(m20261128_000032_create_model_version::Migration),
+            Box::new(m20261128_000033_create_model_body::Migration),
         ]
     }
 
