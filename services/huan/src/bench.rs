@@ -5,6 +5,7 @@ mod chain;
 mod coverage;
 mod decide;
 mod ingest;
+mod model;
 mod pace;
 mod profile;
 mod snapshot;
@@ -18,7 +19,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "up",
     "evaluate",
     "decide",
@@ -30,6 +31,7 @@ const NAMES: [&str; 11] = [
     "profile-load",
     "snapshot",
     "coverage",
+    "model",
 ];
 
 /// What `huan bench` takes.
@@ -62,6 +64,9 @@ pub struct Options {
     /// Seeds of the coverage bench.
     #[arg(long, default_value_t = 200)]
     seeds: u64,
+    /// The folder of the bank marketing data set, for the model bench, which is left out without it.
+    #[arg(long)]
+    bank_marketing: Option<PathBuf>,
 }
 
 /// One measured line.
@@ -130,6 +135,9 @@ pub async fn run(options: Options) -> Result<()> {
     }
     if wanted("coverage") {
         add(coverage::run(options.seeds)?);
+    }
+    if let Some(folder) = options.bank_marketing.as_ref().filter(|_| wanted("model")) {
+        add(model::run(folder).await?);
     }
     if let Some(file) = &options.json {
         let json = serde_json::to_string_pretty(&rows).map_err(|error| Failure::new(error.to_string()))?;
