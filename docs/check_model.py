@@ -39,21 +39,23 @@ def main():
 
 
 def report(name, table, labels, kept):
-    matrix = design(table, ~kept)
-    model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10, max_iter=200).fit(matrix[~kept], labels[~kept])
+    matrix, known = design(table, ~kept)
+    unscored, kept, learned = (kept & ~known).sum(), kept & known, ~kept
+    model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10, max_iter=200).fit(matrix[learned], labels[learned])
     scores = model.predict_proba(matrix)[:, 1]
     theirs, truth = scores[kept], labels[kept]
-    print(f"{name}: {(~kept).sum()} rows learned from in {matrix.shape[1]} columns, {kept.sum()} kept back, {truth.sum()} true")
+    print(f"{name}: {learned.sum()} rows learned from in {matrix.shape[1]} columns, {kept.sum()} kept back and scored, of them")
+    print(f"  {truth.sum()} true; {unscored} without a score, for a category that the rows learned from lack")
     print(f"  auc {roc_auc_score(truth, theirs):.6f}  log loss {log_loss(truth, theirs):.6f}  brier {brier_score_loss(truth, theirs):.6f}")
-    print(f"  psi of the scores {numbers_psi(scores[~kept], theirs):.4f}")
-    drift = {column: psi_of(table[column], kept) for column in table.columns}
+    print(f"  psi of the scores {numbers_psi(scores[learned], theirs):.4f}")
+    drift = {column: psi_of(table[column], learned) for column in table.columns}
     for column, psi in sorted(drift.items(), key=lambda pair: -pair[1])[:6]:
         print(f"  psi of {column} {psi:.4f}")
 
 
 def design(table, learned):
-    """The design matrix of all rows, as learned from some."""
-    columns = []
+    """The design matrix of all rows, as learned from some, and which rows it can tell."""
+    columns, known = [], np.ones(len(table), dtype=bool)
     for name in table.columns:
         series = table[name]
         if series.dtype == object or pd.api.types.is_string_dtype(series):
@@ -62,13 +64,15 @@ def design(table, learned):
             columns += [(series == category).astype(float) for category in frequent]
             if len(frequent) < len(counts):
                 columns.append((~series.isin(frequent)).astype(float))
+            else:
+                known &= series.isin(frequent).to_numpy()
         else:
             filled = series.fillna(series[learned].median())
             mean, deviation = filled[learned].mean(), filled[learned].std(ddof=0)
             columns.append((filled - mean) / deviation if deviation > 0 else filled * 0.0)
             if series[learned].isna().any():
                 columns.append(series.isna().astype(float))
-    return np.column_stack(columns)
+    return np.column_stack(columns), known
 
 
 def last_fifth(labels):
@@ -93,12 +97,12 @@ def draw(seed, at):
     return z ^ (z >> 31)
 
 
-def psi_of(series, kept):
+def psi_of(series, learned):
     if series.dtype == object or pd.api.types.is_string_dtype(series):
-        shares = [series[part].value_counts(normalize=True) for part in (~kept, kept)]
+        shares = [series[part].value_counts(normalize=True) for part in (learned, ~learned)]
         names = sorted(set(shares[0].index) | set(shares[1].index))
         return psi(*(np.array([share.get(name, 0.0) for name in names]) for share in shares))
-    return numbers_psi(series[~kept].to_numpy(float), series[kept].to_numpy(float))
+    return numbers_psi(series[learned].to_numpy(float), series[~learned].to_numpy(float))
 
 
 def numbers_psi(expected, actual):

@@ -137,9 +137,9 @@ fn count_shares(tree: &mut pb::Tree, rows: &Labelled<'_>) {
             sums[at].1 += if *label { *weight } else { 0.0 };
         }
     }
-    for at in 0..tree.nodes.len() {
-        if sums[at].0 > 0.0 {
-            tree.nodes[at].share = sums[at].1 / sums[at].0;
+    for (at, (weight, trues)) in sums.into_iter().enumerate() {
+        if weight > 0.0 {
+            tree.nodes[at].share = trues / weight;
         }
         let (right, share) = (tree.nodes[at].right as usize, tree.nodes[at].share);
         if right != 0 {

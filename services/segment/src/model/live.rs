@@ -10,7 +10,7 @@ use super::explain::{Explained, explain};
 use super::measure::DriftMeter;
 use super::prepare::Cell;
 use super::rows::days;
-use super::score::{Fitted, NoScore};
+use super::score::Fitted;
 use crate::catalogue::{Catalogue, Column, Kind};
 use crate::columns::{MISSING_DAY, MISSING_FLAG, MISSING_TEXT, Row, Snapshot};
 
@@ -142,7 +142,7 @@ impl Bound {
         let score = self.score(row, &mut Vec::new());
         let (mut explained, mut inputs) = (None, Vec::new());
         if let Some(fitted) = self.version.fitted.as_ref().filter(|_| score.value.is_some()) {
-            explained = explain(fitted, |input| self.cell(row, input)).unwrap_or_else(|_: NoScore| None);
+            explained = explain(fitted, |input| self.cell(row, input)).unwrap_or_default();
             let value = |column: &Option<Column>| column.map(|column| row.value(column)).unwrap_or_default();
             inputs = fitted.inputs.iter().map(|(name, _)| name.clone()).zip(self.columns.iter().map(value)).collect();
         }
