@@ -64,6 +64,7 @@ pub struct Row<'a> {
     names: &'a Names,
     at: usize,
     today: i32,
+    ordinal: u32,
 }
 
 impl Columns {
@@ -109,8 +110,9 @@ impl Columns {
 
     /// The row of a customer, read on this business day.
     pub fn row(&self, customer_id: &str, today: Day) -> Option<Row<'_>> {
-        let ordinal = self.ordinal(customer_id)? as usize;
-        Some(Row { chunk: &self.chunks[ordinal / ROWS], names: &self.names, at: ordinal % ROWS, today: today.0 })
+        let ordinal = self.ordinal(customer_id)?;
+        let (chunk, at) = (&self.chunks[ordinal as usize / ROWS], ordinal as usize % ROWS);
+        Some(Row { chunk, names: &self.names, at, today: today.0, ordinal })
     }
 
     /// What the codes mean, to add names that rules speak of.
@@ -133,8 +135,8 @@ impl Snapshot {
     /// Every customer's ordinal and row, ascending, read on this business day.
     pub fn rows(&self, today: Day) -> impl Iterator<Item = (u32, Row<'_>)> {
         self.chunks.iter().enumerate().flat_map(move |(block, chunk)| {
-            let row = move |at| Row { chunk, names: &self.names, at, today: today.0 };
             let ordinal = move |at| (block * ROWS + at) as u32;
+            let row = move |at| Row { chunk, names: &self.names, at, today: today.0, ordinal: ordinal(at) };
             (0..chunk.len()).filter(|at| !chunk.is_absent(*at)).map(move |at| (ordinal(at), row(at)))
         })
     }
@@ -150,6 +152,11 @@ impl<'a> Row<'a> {
     /// Whose row this is.
     pub fn customer(&self) -> Customer<'a> {
         customer_at(self.chunk, self.names, self.at)
+    }
+
+    /// The customer's place in bitmaps.
+    pub fn ordinal(&self) -> u32 {
+        self.ordinal
     }
 
     /// A number; NaN if missing.

@@ -10,28 +10,51 @@ use prost::Message as _;
 use crate::live::OTHER;
 use crate::rule::Fault;
 use crate::store::build::Build;
-use crate::store::entity::{clustering, segment, segment_set, segment_set_part};
+use crate::store::entity::{clustering, segment, segment_set, segment_set_part, segment_source};
 use crate::store::segment_set::Whole;
+
+pub mod set;
 
 const MAX_NAME: usize = 200;
 const MAX_PARTS: usize = 100;
 const MAX_CLUSTERED: usize = 64;
 
+/// A segment, and whom it consists of if it has no rule.
+pub type SourcedSegment = (segment::Model, Option<segment_source::Model>);
+
 /// Reads the segment to be created.
-pub fn create_segment(tenant: &str, request: pb::CreateSegmentRequest) -> Result<segment::Model> {
+pub fn create_segment(tenant: &str, request: pb::CreateSegmentRequest) -> Result<SourcedSegment> {
     let mut faults = Faults::new();
     let request_id = faults.id("request_id", &request.request_id);
     let segment = faults.required("segment", request.segment).unwrap_or_default();
     let model = segment_model(&mut faults, tenant, request_id, &segment);
-    faults.finish().map(|()| segment::Model { revision: 1, ..model })
+    let source = segment_source(&mut faults, tenant, &segment);
+    faults.finish().map(|()| (segment::Model { revision: 1, ..model }, source))
 }
 
 /// Reads the segment to be changed.
-pub fn update_segment(tenant: &str, request: pb::UpdateSegmentRequest) -> Result<segment::Model> {
+pub fn update_segment(tenant: &str, request: pb::UpdateSegmentRequest) -> Result<SourcedSegment> {
     let mut faults = Faults::new();
     let segment = faults.required("segment", request.segment).unwrap_or_default();
     let model = segment_model(&mut faults, tenant, String::new(), &segment);
-    faults.finish().map(|()| model)
+    let source = segment_source(&mut faults, tenant, &segment);
+    faults.finish().map(|()| (model, source))
+}
+
+/// The source of a segment that has one in place of a rule.
+fn segment_source(faults: &mut Faults, tenant: &str, segment: &pb::Segment) -> Option<segment_source::Model> {
+    let kinds = [!segment.rule.trim().is_empty(), segment.list.is_some(), !segment.cluster.is_empty()];
+    if kinds.into_iter().filter(|kind| *kind).count() > 1 {
+        faults.add("segment.rule", "stands beside a list or a cluster, of which there may be one");
+    }
+    let cluster = faults.optional_text("segment.cluster", &segment.cluster, 129);
+    (segment.list.is_some() || !cluster.is_empty()).then(|| segment_source::Model {
+        tenant: tenant.to_owned(),
+        segment_id: segment.segment_id.clone(),
+        cluster,
+        frozen: false,
+        bitmap: Vec::new(),
+    })
 }
 
 fn segment_model(faults: &mut Faults, tenant: &str, request_id: String, segment: &pb::Segment) -> segment::Model {
@@ -39,7 +62,10 @@ fn segment_model(faults: &mut Faults, tenant: &str, request_id: String, segment:
         tenant: tenant.to_owned(),
         segment_id: faults.name("segment.segment_id", &segment.segment_id, 64),
         display_name: faults.text("segment.display_name", &segment.display_name, MAX_NAME),
-        rule: required_rule(faults, "segment.rule", &segment.rule),
+        rule: match segment.list.is_some() || !segment.cluster.is_empty() {
+            true => String::new(),
+            false => required_rule(faults, "segment.rule", &segment.rule),
+        },
         revision: segment.revision,
         request_id,
     }
@@ -163,8 +189,14 @@ pub fn rule_fault(fault: Fault) -> pb::RuleFault {
 }
 
 /// A segment with its newest build.
-pub fn segment(model: segment::Model, builds: &[Build]) -> pb::Segment {
+pub fn segment(model: segment::Model, source: Option<&segment_source::Model>, builds: &[Build]) -> pb::Segment {
+    let list = |source: &segment_source::Model| pb::SegmentList {
+        frozen: source.frozen,
+        customers: source.customers().len() as i64,
+    };
     pb::Segment {
+        list: source.filter(|source| source.cluster.is_empty()).map(list),
+        cluster: source.map(|source| source.cluster.clone()).unwrap_or_default(),
         segment_id: model.segment_id,
         display_name: model.display_name,
         rule: model.rule,

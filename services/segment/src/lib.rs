@@ -12,6 +12,7 @@ pub mod live;
 pub mod memory;
 pub mod rpc;
 pub mod rule;
+pub mod set_check;
 pub mod store;
 pub mod template;
 

@@ -1,5 +1,7 @@
 //! A tenant's live definitions, compiled: which memberships hold for a row, and who all the members are.
 
+use std::collections::HashMap;
+
 use huan_chassis::clock::Day;
 use huan_proto::segment::v1 as pb;
 use prost::Message as _;
@@ -10,6 +12,7 @@ use crate::cluster::Model;
 use crate::columns::{Names, Row, Snapshot};
 use crate::rule::{Fault, Parsed, Rule};
 use crate::store::definition::Definitions;
+use crate::store::entity::{clustering, segment_source};
 
 /// The last part of every set.
 pub const OTHER: &str = "other";
@@ -19,6 +22,8 @@ pub struct Live {
     /// The revision of the definitions; -1 before they were read.
     pub revision: i64,
     groups: Vec<Group>,
+    /// The revision of each segment and set.
+    revisions: HashMap<String, i64>,
 }
 
 /// One segment, set or clustering.
@@ -30,6 +35,10 @@ struct Group {
 enum By {
     /// Customers for whom the rule holds. `None`: the rule no longer fits the catalogue, so nobody.
     Rule(Option<Rule>),
+    /// Customers on a list.
+    List(RoaringBitmap),
+    /// Customers whom a clustering puts into the place of one of its clusters. `None`: there is no such, so nobody.
+    Cluster(Option<(Box<Group>, usize)>),
     /// Membership names and rules in order; the first that holds takes the customer, else the last name.
     Parts { parts: Vec<(String, Option<Rule>)>, other: String },
     /// Membership names by number, the slots of the features, and the centres.
@@ -63,7 +72,9 @@ impl Draft {
         };
         let mut groups = Vec::new();
         for (segment, parsed) in self.definitions.segments.iter().zip(&self.segments) {
-            groups.push(Group { id: segment.segment_id.clone(), by: By::Rule(compile(parsed)) });
+            let source = self.definitions.sources.iter().find(|source| source.segment_id == segment.segment_id);
+            let by = source.map_or_else(|| By::Rule(compile(parsed)), |source| self.by_source(source, catalogue));
+            groups.push(Group { id: segment.segment_id.clone(), by });
         }
         for (part, parsed) in self.definitions.parts.iter().zip(&self.parts) {
             let id = &part.segment_set_id;
@@ -79,13 +90,30 @@ impl Draft {
                 groups.push(Group::of_clustering(&clustering, catalogue));
             }
         }
-        Live { revision: self.definitions.revision, groups }
+        let segments = self.definitions.segments.iter().map(|segment| (&segment.segment_id, segment.revision));
+        let sets = self.definitions.sets.iter().map(|set| (&set.segment_set_id, set.revision));
+        let revisions = segments.chain(sets).map(|(id, revision)| (id.clone(), revision)).collect();
+        Live { revision: self.definitions.revision, groups, revisions }
+    }
+
+    fn by_source(&self, source: &segment_source::Model, catalogue: &Catalogue) -> By {
+        if source.cluster.is_empty() {
+            return By::List(source.members());
+        }
+        let decode = |row: &clustering::Model| pb::Clustering::decode(row.payload.as_slice()).ok();
+        let mut clusterings = self.definitions.clusterings.iter().filter_map(decode);
+        let found = clusterings.find(|clustering| source.cluster.starts_with(&name(&clustering.clustering_id, "")));
+        let group = found.map(|clustering| Group::of_clustering(&clustering, catalogue));
+        By::Cluster(group.and_then(|group| {
+            let place = group.names().iter().position(|name| *name == source.cluster)?;
+            Some((Box::new(group), place))
+        }))
     }
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self { revision: -1, groups: Vec::new() }
+        Self { revision: -1, groups: Vec::new(), revisions: HashMap::new() }
     }
 }
 
@@ -103,6 +131,17 @@ impl Live {
         let mut names: Vec<String> = self.groups.iter().flat_map(Group::names).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Whether a membership is one of a clustering's.
+    pub fn is_cluster(&self, membership: &str) -> bool {
+        let clusterings = self.groups.iter().filter(|group| matches!(group.by, By::Centres { .. }));
+        clusterings.flat_map(Group::names).any(|name| name == membership)
+    }
+
+    /// The revision of a segment or a set; 0 of all else.
+    pub fn revision_of(&self, id: &str) -> i64 {
+        self.revisions.get(id).copied().unwrap_or(0)
     }
 
     /// Who belongs to each membership of a segment or a set, in the order of its parts; `None` if it is not live.
@@ -126,7 +165,7 @@ impl Group {
     fn membership(&self, row: &Row<'_>) -> Option<&str> {
         let place = self.place(row)?;
         match &self.by {
-            By::Rule(_) => Some(&self.id),
+            By::Rule(_) | By::List(_) | By::Cluster(_) => Some(&self.id),
             By::Parts { parts, other } => Some(parts.get(place).map_or(other, |(name, _)| name)),
             By::Centres { names, .. } => names.get(place).map(String::as_str),
         }
@@ -134,7 +173,7 @@ impl Group {
 
     fn names(&self) -> Vec<String> {
         match &self.by {
-            By::Rule(_) => vec![self.id.clone()],
+            By::Rule(_) | By::List(_) | By::Cluster(_) => vec![self.id.clone()],
             By::Parts { parts, other } => parts.iter().map(|(name, _)| name).chain([other]).cloned().collect(),
             By::Centres { names, .. } => names.clone(),
         }
@@ -156,6 +195,11 @@ impl Group {
     fn place(&self, row: &Row<'_>) -> Option<usize> {
         match &self.by {
             By::Rule(rule) => holds(rule, row).then_some(0),
+            By::List(customers) => customers.contains(row.ordinal()).then_some(0),
+            By::Cluster(of) => {
+                let (group, place) = of.as_ref()?;
+                (group.place(row) == Some(*place)).then_some(0)
+            }
             By::Parts { parts, .. } => Some(parts.iter().position(|(_, rule)| holds(rule, row)).unwrap_or(parts.len())),
             By::Centres { slots, model, .. } => {
                 model.cluster(slots.iter().map(|slot| slot.map_or(f64::NAN, |slot| row.number(slot))))

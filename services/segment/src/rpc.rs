@@ -19,6 +19,7 @@ use crate::convert;
 use crate::memory::Memory;
 use crate::rule::{Fault, Parsed, Rule};
 use crate::store::build::{Build, Found, newest_builds};
+use crate::store::definition_version::Author;
 
 /// The full names of the services.
 pub const NAMES: &[&str] = &[
@@ -95,6 +96,12 @@ impl Rpc {
 /// The tenant of a request.
 fn tenant<T>(request: &tonic::Request<T>) -> Result<String> {
     Ok(Identity::of(request)?.tenant()?.to_owned())
+}
+
+/// Who writes, and when.
+fn author<T>(request: &tonic::Request<T>) -> Result<Author> {
+    let time = huan_chassis::clock::micros(huan_chassis::clock::system_now());
+    Ok(Author { name: Identity::of(request)?.subject.clone(), time })
 }
 
 /// Cuts the row more that was read off a page, and says after which key to go on.

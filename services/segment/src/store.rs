@@ -3,10 +3,12 @@
 pub mod build;
 pub mod clustering;
 pub mod definition;
+pub mod definition_version;
 pub mod entity;
 pub mod migration;
 pub mod segment;
 pub mod segment_set;
+pub mod segment_source;
 pub mod tenant;
 pub mod vector;
 

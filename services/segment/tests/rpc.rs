@@ -254,7 +254,7 @@ async fn templates_are_listed() {
     let request = bank.user("analyst", "/", pb::ListSegmentSetTemplatesRequest {});
     let templates = sets.list_segment_set_templates(request).await.unwrap().into_inner().segment_sets;
     let names: Vec<_> = templates.iter().map(|set| set.segment_set_id.as_str()).collect();
-    assert_eq!(names, ["lifecycle_retail", "tier_corporate", "tier_retail"]);
+    assert_eq!(names, ["lifecycle_corporate", "lifecycle_retail", "tier_corporate", "tier_retail", "wealth_grid"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use huan_proto::profile::v1 as profile;
 use huan_segment::Migrator;
 use huan_segment::memory::Memory;
 use huan_segment::store::build::{Found, create_build, members_of, newest_builds};
+use huan_segment::store::definition_version::Author;
 use huan_segment::store::entity::{
     clustering, membership_version, segment, segment_set, segment_set_part, tenant, vector,
 };
@@ -109,8 +110,8 @@ async fn another_tenants_segments_are_not_found() {
             request_id: "r".into(),
         };
         let twice = tokio::join!(
-            segments::create_segment(&store, model.clone()),
-            segments::create_segment(&store, model.clone())
+            segments::create_segment(&store, model.clone(), None, &Author::default()),
+            segments::create_segment(&store, model.clone(), None, &Author::default())
         );
         assert_eq!((twice.0.unwrap(), twice.1.unwrap()), (model.clone(), model.clone()));
         let all = Page { limit: 10, after: None };

@@ -159,7 +159,8 @@ async fn read_bitmap<C: ConnectionTrait>(
     found.map(|bytes| RoaringBitmap::deserialize_from(bytes.as_slice()).map_err(broken)).transpose()
 }
 
-fn bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
+/// A bitmap as tables keep it.
+pub fn bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(bitmap.serialized_size());
     bitmap.serialize_into(&mut bytes).map_err(broken)?;
     Ok(bytes)
