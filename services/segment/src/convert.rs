@@ -13,6 +13,7 @@ use crate::store::build::Build;
 use crate::store::entity::{clustering, segment, segment_set, segment_set_part, segment_source};
 use crate::store::segment_set::Whole;
 
+pub mod history;
 pub mod set;
 
 const MAX_NAME: usize = 200;

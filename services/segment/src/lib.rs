@@ -8,6 +8,8 @@ pub mod columns;
 pub mod config;
 pub mod convert;
 pub mod feed;
+pub mod history;
+pub mod keeper;
 pub mod live;
 pub mod memory;
 pub mod rpc;
@@ -24,10 +26,11 @@ use huan_chassis::feed::Status;
 use huan_chassis::server::{self, Parts};
 use huan_chassis::store::Store;
 use huan_chassis::token::Keys;
-use huan_chassis::{Result, client};
+use huan_chassis::{Error, Result, client, clock};
 use tokio::net::TcpListener;
 
 pub use self::config::Config;
+use self::keeper::Keeper;
 use self::memory::Memory;
 pub use self::rpc::Rpc;
 pub use self::store::Migrator;
@@ -61,10 +64,21 @@ fn run(
         let memory = Memory::load(&store).await?;
         let status = Status::new(feed::FEED);
         let profile = client::connect_lazy(&config.profile, keys.clone(), NAME).await?;
-        tokio::spawn(feed::follow(store.clone(), memory.clone(), profile, keys.clone(), status.clone()));
+        let keeper = keeper(&config, &listener)?;
+        tokio::spawn(feed::follow(
+            store.clone(),
+            memory.clone(),
+            profile,
+            keys.clone(),
+            status.clone(),
+            keeper.clone(),
+        ));
+        let look = Duration::from_millis(config.history.look_millis);
+        tokio::spawn(keeper.run(store.clone(), memory.clone(), status.clone(), look));
+        tokio::spawn(huan_chassis::feed::retain(store.clone(), config.feed.clone()));
         let pause = Duration::from_millis(config.definitions.refresh_millis);
         tokio::spawn(refresh(store.clone(), memory.clone(), pause));
-        let rpc = Rpc { store: store.clone(), memory: memory.clone(), status };
+        let rpc = Rpc { store: store.clone(), memory: memory.clone(), status, feed: config.feed };
         let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(memory), names: rpc::NAMES };
         let closing = async move {
             shutdown.await;
@@ -72,6 +86,14 @@ fn run(
         };
         server::serve(parts, listener, closing).await
     })
+}
+
+/// Who keeps the history of memberships here: no two processes have the same number, place and start.
+fn keeper(config: &Config, listener: &TcpListener) -> Result<Keeper> {
+    let place = listener.local_addr().map_err(|error| Error::Internal(format!("cannot listen: {error}")))?;
+    let start = clock::micros(clock::system_now());
+    let lease = Duration::from_millis(config.history.lease_millis);
+    Ok(Keeper::new(format!("{} at {place} since {start}", std::process::id()), lease))
 }
 
 /// Takes over definitions that other replicas changed, until the store is closed.

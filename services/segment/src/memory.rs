@@ -71,6 +71,11 @@ impl Memory {
         })
     }
 
+    /// The names of all tenants.
+    pub fn names(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// Compiles a tenant's definitions as the store has them now.
     pub async fn refresh(&self, store: &Store, name: &str) -> Result<()> {
         let definitions = definitions_of(store.read(), name).await?;

@@ -1,6 +1,7 @@
 //! The gRPC services, one file a noun: each function parses, calls once and answers.
 
 mod clustering;
+mod history;
 mod membership;
 mod segment;
 mod segment_set;
@@ -9,6 +10,7 @@ use huan_chassis::feed::Status;
 use huan_chassis::store::Store;
 use huan_chassis::{Error, FieldFault, Identity, Result};
 use huan_proto::segment::v1::clustering_service_server::ClusteringServiceServer;
+use huan_proto::segment::v1::history_service_server::HistoryServiceServer;
 use huan_proto::segment::v1::membership_service_server::MembershipServiceServer;
 use huan_proto::segment::v1::segment_service_server::SegmentServiceServer;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetServiceServer;
@@ -27,6 +29,7 @@ pub const NAMES: &[&str] = &[
     "huan.segment.v1.SegmentSetService",
     "huan.segment.v1.ClusteringService",
     "huan.segment.v1.MembershipService",
+    "huan.segment.v1.HistoryService",
     "huan.feed.v1.FeedService",
 ];
 
@@ -39,6 +42,8 @@ pub struct Rpc {
     pub memory: Memory,
     /// How far profile's feed has been read.
     pub status: Status,
+    /// How the feed of joins and leaves is sent.
+    pub feed: huan_chassis::config::Feed,
 }
 
 impl Rpc {
@@ -47,6 +52,7 @@ impl Rpc {
         Routes::new(SegmentServiceServer::new(self.clone()))
             .add_service(SegmentSetServiceServer::new(self.clone()))
             .add_service(ClusteringServiceServer::new(self.clone()))
+            .add_service(HistoryServiceServer::new(self.clone()))
             .add_service(huan_chassis::feed::server(vec![self.status.clone()]))
             .add_service(MembershipServiceServer::new(self))
     }

@@ -5,6 +5,8 @@ pub mod clustering;
 pub mod definition;
 pub mod definition_version;
 pub mod entity;
+pub mod history;
+pub mod lease;
 pub mod migration;
 pub mod segment;
 pub mod segment_set;
