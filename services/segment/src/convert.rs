@@ -13,7 +13,9 @@ use crate::store::build::Build;
 use crate::store::entity::{clustering, segment, segment_set, segment_set_part, segment_source};
 use crate::store::segment_set::Whole;
 
+pub mod comparison;
 pub mod history;
+pub mod insight;
 pub mod set;
 
 const MAX_NAME: usize = 200;

@@ -2,16 +2,20 @@
 //! evaluates rules over them, builds memberships and finds clusters. Modules in reading order.
 
 pub mod catalogue;
+pub mod chart;
 pub mod cluster;
 pub mod clustering;
 pub mod columns;
 pub mod config;
 pub mod convert;
+pub mod distribution;
+pub mod drift;
 pub mod feed;
 pub mod history;
 pub mod keeper;
 pub mod live;
 pub mod memory;
+pub mod overlap;
 pub mod rpc;
 pub mod rule;
 pub mod set_check;

@@ -1,7 +1,9 @@
 //! The gRPC services, one file a noun: each function parses, calls once and answers.
 
 mod clustering;
+mod comparison;
 mod history;
+mod insight;
 mod membership;
 mod segment;
 mod segment_set;
@@ -10,7 +12,9 @@ use huan_chassis::feed::Status;
 use huan_chassis::store::Store;
 use huan_chassis::{Error, FieldFault, Identity, Result};
 use huan_proto::segment::v1::clustering_service_server::ClusteringServiceServer;
+use huan_proto::segment::v1::comparison_service_server::ComparisonServiceServer;
 use huan_proto::segment::v1::history_service_server::HistoryServiceServer;
+use huan_proto::segment::v1::insight_service_server::InsightServiceServer;
 use huan_proto::segment::v1::membership_service_server::MembershipServiceServer;
 use huan_proto::segment::v1::segment_service_server::SegmentServiceServer;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetServiceServer;
@@ -30,8 +34,13 @@ pub const NAMES: &[&str] = &[
     "huan.segment.v1.ClusteringService",
     "huan.segment.v1.MembershipService",
     "huan.segment.v1.HistoryService",
+    "huan.segment.v1.ComparisonService",
+    "huan.segment.v1.InsightService",
     "huan.feed.v1.FeedService",
 ];
+
+/// Who writes what nobody asked for.
+pub const SYSTEM: &str = "system";
 
 /// What every RPC needs. Clones share it.
 #[derive(Clone)]
@@ -53,6 +62,8 @@ impl Rpc {
             .add_service(SegmentSetServiceServer::new(self.clone()))
             .add_service(ClusteringServiceServer::new(self.clone()))
             .add_service(HistoryServiceServer::new(self.clone()))
+            .add_service(ComparisonServiceServer::new(self.clone()))
+            .add_service(InsightServiceServer::new(self.clone()))
             .add_service(huan_chassis::feed::server(vec![self.status.clone()]))
             .add_service(MembershipServiceServer::new(self))
     }

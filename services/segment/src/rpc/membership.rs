@@ -94,7 +94,12 @@ impl Rpc {
     }
 
     /// The members of a membership. Errors: NotFound if there is no such, WrongState if it was never built.
-    async fn members(&self, tenant: &str, membership: &str, version: Option<i64>) -> OurResult<(i64, RoaringBitmap)> {
+    pub(super) async fn members(
+        &self,
+        tenant: &str,
+        membership: &str,
+        version: Option<i64>,
+    ) -> OurResult<(i64, RoaringBitmap)> {
         self.memory.refresh_changed(&self.store).await?;
         let names = self.memory.tenant(tenant).read(|state| state.live.names());
         if names.binary_search_by(|name| name.as_str().cmp(membership)).is_err() {

@@ -131,6 +131,7 @@ impl SegmentService for Rpc {
         let found =
             self.find_members(&tenant, &segment_id, Error::NotFound { what: "segment", field: "segment_id" }).await?;
         let builds = store::build::create_build(&self.store, &tenant, &segment_id, found).await?;
+        self.measure(&tenant, &segment_id, &builds).await?;
         Ok(Response::new(pb::BuildSegmentResponse { build: builds.first().map(convert::build) }))
     }
 }

@@ -112,6 +112,7 @@ impl SegmentSetService for Rpc {
         let missing = Error::NotFound { what: "segment set", field: "segment_set_id" };
         let found = self.find_members(&tenant, &id, missing).await?;
         let builds = store::build::create_build(&self.store, &tenant, &id, found).await?;
+        self.measure(&tenant, &id, &builds).await?;
         let order: Vec<_> = parts.iter().map(|part| part.part_id.as_str()).collect();
         Ok(Response::new(pb::BuildSegmentSetResponse { build: Some(convert::set_build(&builds, &order)) }))
     }
