@@ -112,11 +112,13 @@ impl Changes {
 
     /// The next change, whatever heartbeats come before.
     async fn change(&mut self) -> (Header, pb::Move) {
-        loop {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
             if let Item::Change(change) = self.next().await {
                 return (change.header.unwrap(), change.moved.unwrap());
             }
         }
+        panic!("no change in time");
     }
 }
 
