@@ -7,6 +7,7 @@ mod decide;
 mod ingest;
 mod pace;
 mod profile;
+mod segment;
 mod snapshot;
 mod start;
 
@@ -18,7 +19,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "up",
     "evaluate",
     "decide",
@@ -29,6 +30,8 @@ const NAMES: [&str; 11] = [
     "profile-read",
     "profile-load",
     "snapshot",
+    "segment",
+    "segment-rules",
     "coverage",
 ];
 
@@ -59,6 +62,15 @@ pub struct Options {
     /// A PostgreSQL server for the profile bench, such as postgres://user@host/postgres: databases are made on it.
     #[arg(long)]
     postgres: Option<String>,
+    /// The folder of the peers' scripts, segment.py and cluster.py: the segment bench runs beside them.
+    #[arg(long)]
+    peers: Option<PathBuf>,
+    /// The python interpreter that has what the peers' requirements.txt names.
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+    /// Customers in the tables of the segment bench.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    rows: u32,
     /// Seeds of the coverage bench.
     #[arg(long, default_value_t = 200)]
     seeds: u64,
@@ -127,6 +139,9 @@ pub async fn run(options: Options) -> Result<()> {
     }
     if wanted("snapshot") {
         add(snapshot::run(&options).await?);
+    }
+    for part in segment::PARTS.iter().filter(|part| wanted("segment") || wanted(part)) {
+        add(segment::run(part, &options).await?);
     }
     if wanted("coverage") {
         add(coverage::run(options.seeds)?);
