@@ -1,21 +1,21 @@
 //! Between the contract and the tables: the only place that reads raw request fields.
 
+pub mod clustering;
+
 use std::collections::HashSet;
 
 use huan_chassis::check::Faults;
-use huan_chassis::{Error, FieldFault, Result, clock};
+use huan_chassis::{FieldFault, Result, clock};
 use huan_proto::segment::v1 as pb;
-use prost::Message as _;
 
 use crate::live::OTHER;
 use crate::rule::Fault;
 use crate::store::build::Build;
-use crate::store::entity::{clustering, segment, segment_set, segment_set_part};
+use crate::store::entity::{segment, segment_set, segment_set_part};
 use crate::store::segment_set::Whole;
 
 const MAX_NAME: usize = 200;
 const MAX_PARTS: usize = 100;
-const MAX_CLUSTERED: usize = 64;
 
 /// Reads the segment to be created.
 pub fn create_segment(tenant: &str, request: pb::CreateSegmentRequest) -> Result<segment::Model> {
@@ -100,40 +100,6 @@ fn required_rule(faults: &mut Faults, field: &str, rule: &str) -> String {
     rule.to_owned()
 }
 
-/// What CreateClustering asks for.
-pub struct NewClustering {
-    /// The request.
-    pub request_id: String,
-    /// Ids, names, features, k and seed; nothing found yet.
-    pub clustering: pb::Clustering,
-}
-
-/// Reads the clustering to be found.
-pub fn create_clustering(request: pb::CreateClusteringRequest) -> Result<NewClustering> {
-    let mut faults = Faults::new();
-    let request_id = faults.id("request_id", &request.request_id);
-    let asked = faults.required("clustering", request.clustering).unwrap_or_default();
-    if asked.features.is_empty() || asked.features.len() > MAX_CLUSTERED {
-        faults.add("clustering.features", format!("must be 1 to {MAX_CLUSTERED}"));
-    }
-    let mut seen = HashSet::new();
-    for (at, feature) in asked.features.iter().enumerate().filter(|(_, feature)| !seen.insert(feature.as_str())) {
-        faults.add(format!("clustering.features[{at}]"), format!("{feature} is named twice"));
-    }
-    if !(2..=64).contains(&asked.k) {
-        faults.add("clustering.k", "must be 2 to 64");
-    }
-    let clustering = pb::Clustering {
-        clustering_id: faults.name("clustering.clustering_id", &asked.clustering_id, 64),
-        display_name: faults.text("clustering.display_name", &asked.display_name, MAX_NAME),
-        features: asked.features.clone(),
-        k: asked.k,
-        seed: asked.seed,
-        ..Default::default()
-    };
-    faults.finish().map(|()| NewClustering { request_id, clustering })
-}
-
 /// Reads an id that is all there is to read.
 pub fn id(field: &str, value: &str) -> Result<String> {
     let mut faults = Faults::new();
@@ -211,10 +177,4 @@ pub fn build(build: &Build) -> pb::Build {
         left: build.departed,
         as_of_time: Some(clock::timestamp(clock::from_micros(build.as_of))),
     }
-}
-
-/// A clustering as it was kept.
-pub fn clustering(model: &clustering::Model) -> Result<pb::Clustering> {
-    let decoded = pb::Clustering::decode(model.payload.as_slice());
-    decoded.map_err(|error| Error::Internal(format!("a stored clustering: {error}")))
 }

@@ -26,6 +26,7 @@ use huan_chassis::token::Keys;
 use huan_chassis::{Result, client};
 use tokio::net::TcpListener;
 
+use self::clustering::job::Jobs;
 pub use self::config::Config;
 use self::memory::Memory;
 pub use self::rpc::Rpc;
@@ -63,7 +64,9 @@ fn run(
         tokio::spawn(feed::follow(store.clone(), memory.clone(), profile, keys.clone(), status.clone()));
         let pause = Duration::from_millis(config.definitions.refresh_millis);
         tokio::spawn(refresh(store.clone(), memory.clone(), pause));
-        let rpc = Rpc { store: store.clone(), memory: memory.clone(), status };
+        let jobs = Jobs::default();
+        tokio::spawn(clustering::job::work(store.clone(), memory.clone(), jobs.clone(), pause));
+        let rpc = Rpc { store: store.clone(), memory: memory.clone(), status, jobs };
         let parts = Parts { service: NAME, routes: rpc.routes(), keys, owners: Arc::new(memory), names: rpc::NAMES };
         let closing = async move {
             shutdown.await;

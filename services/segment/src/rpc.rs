@@ -14,6 +14,7 @@ use huan_proto::segment::v1::segment_service_server::SegmentServiceServer;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetServiceServer;
 use tonic::service::Routes;
 
+use crate::clustering::job::Jobs;
 use crate::columns::Names;
 use crate::convert;
 use crate::memory::Memory;
@@ -38,6 +39,8 @@ pub struct Rpc {
     pub memory: Memory,
     /// How far profile's feed has been read.
     pub status: Status,
+    /// The fits of clusterings.
+    pub jobs: Jobs,
 }
 
 impl Rpc {

@@ -2,6 +2,8 @@
 
 pub mod build;
 pub mod clustering;
+pub mod clustering_job;
+pub mod clustering_promotion;
 pub mod definition;
 pub mod entity;
 pub mod migration;

@@ -258,50 +258,6 @@ async fn templates_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clusters_are_found_kept_and_listed() {
-    Bank::each(async |bank| {
-        let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
-        let mut memberships = MembershipServiceClient::new(bank.channel.clone());
-        let request = create_clustering("km", &["balance_total", "txn_count_30d"], 2);
-        let write = |message| bank.user("analyst", "/", message);
-        let found =
-            clusterings.create_clustering(write(request.clone())).await.unwrap().into_inner().clustering.unwrap();
-        assert_eq!((found.population, found.clusters[0].size, found.clusters[1].size), (3, 2, 1));
-        assert_eq!(found.means[0], (100.0 + 5_000.0 + 70_000.0) / 3.0);
-        let again = clusterings.create_clustering(write(request)).await.unwrap().into_inner().clustering.unwrap();
-        assert_eq!(again, found);
-        let get = pb::GetClusteringRequest { clustering_id: "km".into() };
-        let read = clusterings.get_clustering(bank.user("analyst", "/", get)).await.unwrap().into_inner();
-        assert_eq!(read.clustering.unwrap(), found);
-        let list = clusterings.list_clusterings(bank.user("analyst", "/", pb::ListClusteringsRequest::default())).await;
-        assert_eq!(list.unwrap().into_inner().clusterings, [found]);
-        let members = memberships.list_members(bank.user("analyst", "/", list_members("km/0"))).await.unwrap();
-        assert_eq!(ids(&members.into_inner().members), ["E-1", "E-2"]);
-        let row = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("W-1"))).await.unwrap().into_inner();
-        assert_eq!(row.memberships, ["km/1"]);
-        let row = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("W-2"))).await.unwrap().into_inner();
-        assert!(row.memberships.is_empty());
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_clustering_is_named() {
-    let bank = Bank::open(test::sqlite()).await;
-    let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
-    let write = |message| bank.user("analyst", "/", message);
-    let unknown = create_clustering("km", &["balance_total", "colour", "has_card"], 2);
-    let fields = invalid(clusterings.create_clustering(write(unknown)).await, ErrorReason::InvalidField);
-    assert_eq!(fields, ["clustering.features[1]", "clustering.features[2]"]);
-    let answer = clusterings.create_clustering(write(create_clustering("km", &[], 1))).await;
-    assert_eq!(invalid(answer, ErrorReason::InvalidField), ["clustering.features", "clustering.k"]);
-    let wide = clusterings.create_clustering(write(create_clustering("km", &["balance_total"], 4))).await;
-    refused(wide, Code::FailedPrecondition, ErrorReason::WrongState);
-    let get = pb::GetClusteringRequest { clustering_id: "km".into() };
-    refused(clusterings.get_clustering(bank.user("analyst", "/", get)).await, Code::NotFound, ErrorReason::NotFound);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_is_evaluated_as_it_is_now() {
     let bank = Bank::open(test::sqlite()).await;
     let mut segments = SegmentServiceClient::new(bank.channel.clone());

@@ -11,7 +11,8 @@ use huan_segment::Migrator;
 use huan_segment::memory::Memory;
 use huan_segment::store::build::{Found, create_build, members_of, newest_builds};
 use huan_segment::store::entity::{
-    clustering, membership_version, segment, segment_set, segment_set_part, tenant, vector,
+    clustering, clustering_job, clustering_promotion, membership_version, segment, segment_set, segment_set_part,
+    tenant, vector,
 };
 use huan_segment::store::segment as segments;
 use huan_segment::store::vector::{page_of_vectors, put_vectors};
@@ -130,6 +131,8 @@ async fn entities_have_the_columns_of_their_tables() {
         same_columns::<segment_set::Entity>(&store).await;
         same_columns::<segment_set_part::Entity>(&store).await;
         same_columns::<clustering::Entity>(&store).await;
+        same_columns::<clustering_job::Entity>(&store).await;
+        same_columns::<clustering_promotion::Entity>(&store).await;
         same_columns::<membership_version::Entity>(&store).await;
     })
     .await;

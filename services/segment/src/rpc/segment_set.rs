@@ -1,6 +1,6 @@
 //! SegmentSetService.
 
-use huan_chassis::{Error, page};
+use huan_chassis::{Error, Result as OurResult, page};
 use huan_proto::segment::v1 as pb;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetService;
 use tonic::{Request, Response, Status};
@@ -50,12 +50,8 @@ impl SegmentSetService for Rpc {
         request: Request<pb::CreateSegmentSetRequest>,
     ) -> Result<Response<pb::CreateSegmentSetResponse>, Status> {
         let tenant = tenant(&request)?;
-        let set = convert::create_segment_set(&tenant, request.into_inner())?;
-        self.check_rules(&tenant, rules(&set.1))?;
-        let set = store::segment_set::create_segment_set(&self.store, set).await?;
-        self.refresh(&tenant).await?;
-        let builds = self.builds_of(&tenant, &set.0.segment_set_id).await?;
-        Ok(Response::new(pb::CreateSegmentSetResponse { segment_set: Some(convert::segment_set(set, &builds)) }))
+        let set = self.create_set(&tenant, request.into_inner()).await?;
+        Ok(Response::new(pb::CreateSegmentSetResponse { segment_set: Some(set) }))
     }
 
     async fn update_segment_set(
@@ -83,6 +79,22 @@ impl SegmentSetService for Rpc {
         let builds = store::build::create_build(&self.store, &tenant, &id, found).await?;
         let order: Vec<_> = parts.iter().map(|part| part.part_id.as_str()).collect();
         Ok(Response::new(pb::BuildSegmentSetResponse { build: Some(convert::set_build(&builds, &order)) }))
+    }
+}
+
+impl Rpc {
+    /// Checks a set, keeps it and lets it live. Errors: Invalid; InvalidRule; AlreadyExists.
+    pub(super) async fn create_set(
+        &self,
+        tenant: &str,
+        asked: pb::CreateSegmentSetRequest,
+    ) -> OurResult<pb::SegmentSet> {
+        let set = convert::create_segment_set(tenant, asked)?;
+        self.check_rules(tenant, rules(&set.1))?;
+        let set = store::segment_set::create_segment_set(&self.store, set).await?;
+        self.refresh(tenant).await?;
+        let builds = self.builds_of(tenant, &set.0.segment_set_id).await?;
+        Ok(convert::segment_set(set, &builds))
     }
 }
 

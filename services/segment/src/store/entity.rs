@@ -1,6 +1,8 @@
 //! The tables, one entity each.
 
 pub mod clustering;
+pub mod clustering_job;
+pub mod clustering_promotion;
 pub mod membership_version;
 pub mod segment;
 pub mod segment_set;

@@ -9,6 +9,8 @@ mod m20261122_000003_create_segment;
 mod m20261122_000004_create_segment_set;
 mod m20261122_000005_create_clustering;
 mod m20261122_000006_create_membership_version;
+mod m20261128_000010_create_clustering_job;
+mod m20261128_000011_create_clustering_promotion;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +28,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_create_segment_set::Migration),
             Box::new(m20261122_000005_create_clustering::Migration),
             Box::new(m20261122_000006_create_membership_version::Migration),
+            Box::new(m20261128_000010_create_clustering_job::Migration),
+            Box::new(m20261128_000011_create_clustering_promotion::Migration),
         ]
     }
 

@@ -31,7 +31,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 pub const TENANT: &str = "bank";
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The features of every tenant here, by number from 1.
 pub const FEATURES: [(&str, ValueType); 5] = [
@@ -148,6 +148,11 @@ impl Bank {
     /// A user's request below an organisation path.
     pub fn user<T>(&self, role: &str, org_path: &str, message: T) -> Request<T> {
         self.bearer(&Claims::user("u-1", TENANT, &[role], org_path, clock::system_now()), message)
+    }
+
+    /// The same of a user of this name.
+    pub fn user_named<T>(&self, name: &str, role: &str, org_path: &str, message: T) -> Request<T> {
+        self.bearer(&Claims::user(name, TENANT, &[role], org_path, clock::system_now()), message)
     }
 
     /// A channel app's request on behalf of one customer.
