@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "up",
     "evaluate",
     "decide",
@@ -32,6 +32,7 @@ const NAMES: [&str; 13] = [
     "snapshot",
     "segment",
     "segment-rules",
+    "segment-cluster",
     "coverage",
 ];
 

@@ -1,6 +1,7 @@
 //! `huan bench segment`, or one of its parts: the segment service's heavy work beside what a user would run instead, on the
 //! same input in the same run. The peers are python scripts given by `--peers`; what they lack is said, and is a failure.
 
+mod cluster;
 mod rules;
 
 use std::{path::Path, process::Command};
@@ -11,12 +12,13 @@ use super::{Options, Row};
 use crate::failure::{Failure, Result};
 
 /// What is measured, each by itself.
-pub const PARTS: [&str; 1] = ["segment-rules"];
+pub const PARTS: [&str; 2] = ["segment-rules", "segment-cluster"];
 
 /// Measures one of the parts.
 pub async fn run(part: &str, options: &Options) -> Result<Vec<Row>> {
     match part {
         "segment-rules" => rules::run(options),
+        "segment-cluster" => cluster::run(options),
         _ => Err(Failure::usage(format!("{part} is no part of the segment bench"))),
     }
 }
