@@ -182,6 +182,12 @@ impl<'a> Row<'a> {
         self.names.tags_of(self.chunk.tag_set(self.at)).binary_search(&tag).is_ok()
     }
 
+    /// Whether some tag of the customer passes a test.
+    pub fn any_tag(&self, mut test: impl FnMut(&str) -> bool) -> bool {
+        let tags = self.names.tags_of(self.chunk.tag_set(self.at));
+        tags.iter().any(|tag| test(self.names.tags.spelling(*tag)))
+    }
+
     /// The customer's tags, ascending.
     pub fn tags(&self) -> Vec<String> {
         let tags = self.names.tags_of(self.chunk.tag_set(self.at));

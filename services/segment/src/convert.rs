@@ -7,8 +7,9 @@ use huan_chassis::{Error, FieldFault, Result, clock};
 use huan_proto::segment::v1 as pb;
 use prost::Message as _;
 
+use crate::columns::Customer;
 use crate::live::OTHER;
-use crate::rule::Fault;
+use crate::rule::{Fault, Place};
 use crate::store::build::Build;
 use crate::store::entity::{clustering, segment, segment_set, segment_set_part};
 use crate::store::segment_set::Whole;
@@ -148,18 +149,32 @@ pub fn membership(value: &str) -> Result<String> {
     faults.finish().map(|()| membership)
 }
 
+/// Reads whose membership is to be explained, and which.
+pub fn explain_membership(request: &pb::ExplainMembershipRequest) -> Result<(String, String)> {
+    let mut faults = Faults::new();
+    let customer_id = faults.id("customer_id", &request.customer_id);
+    let membership = faults.text("membership", &request.membership, 129);
+    faults.finish().map(|()| (customer_id, membership))
+}
+
 /// Says what is wrong with the rule in a field.
 pub fn rule_faults(field: &str, faults: Vec<Fault>) -> Vec<FieldFault> {
-    let describe = |fault: Fault| match fault.part.is_empty() {
-        true => fault.description,
-        false => format!("{} (at: {})", fault.description, fault.part),
+    let describe = |fault: Fault| match fault.place {
+        Place { line: 0, .. } => fault.description,
+        Place { part, line, column } => format!("{} (line {line}, column {column}: {part})", fault.description),
     };
     faults.into_iter().map(|fault| FieldFault { field: field.to_owned(), description: describe(fault) }).collect()
 }
 
 /// A rule's fault as CheckRule answers it.
 pub fn rule_fault(fault: Fault) -> pb::RuleFault {
-    pb::RuleFault { description: fault.description, part: fault.part }
+    let Place { part, line, column } = fault.place;
+    pb::RuleFault { description: fault.description, part, line, column }
+}
+
+/// A customer who belongs.
+pub fn member(customer: &Customer<'_>) -> pb::Member {
+    pb::Member { customer_id: customer.customer_id.to_owned(), customer_key: customer.customer_key.to_owned() }
 }
 
 /// A segment with its newest build.

@@ -7,6 +7,7 @@ pub mod clustering;
 pub mod columns;
 pub mod config;
 pub mod convert;
+pub mod explain;
 pub mod feed;
 pub mod live;
 pub mod memory;
@@ -14,6 +15,7 @@ pub mod rpc;
 pub mod rule;
 pub mod store;
 pub mod template;
+pub mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;

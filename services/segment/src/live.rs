@@ -36,6 +36,24 @@ enum By {
     Centres { names: Vec<String>, slots: Vec<Option<usize>>, model: Model },
 }
 
+/// How a membership is decided.
+pub enum Decided<'a> {
+    /// By rules in order.
+    ByRules(Ruled<'a>),
+    /// By something else.
+    Otherwise,
+}
+
+/// Rules in order, the first that holds takes the customer.
+pub struct Ruled<'a> {
+    /// The membership that each rule gives; `None` = the rule no longer fits the catalogue, so it holds for nobody.
+    pub rules: Vec<(&'a str, Option<&'a Rule>)>,
+    /// The membership where no rule holds; none for a segment.
+    pub other: Option<&'a str>,
+    /// The place among the rules of the membership asked for; behind all of them = the one where none holds.
+    pub at: usize,
+}
+
 /// Rules parsed before the lock is taken, since that is the slow part.
 pub struct Draft {
     definitions: Definitions,
@@ -103,6 +121,20 @@ impl Live {
         let mut names: Vec<String> = self.groups.iter().flat_map(Group::names).collect();
         names.sort_unstable();
         names
+    }
+
+    /// How a membership is decided; `None` if there is no such.
+    pub fn decided(&self, membership: &str) -> Option<Decided<'_>> {
+        let place = |group: &Group| group.names().iter().position(|name| name == membership);
+        let (group, at) = self.groups.iter().find_map(|group| Some((group, place(group)?)))?;
+        Some(match &group.by {
+            By::Rule(rule) => Decided::ByRules(Ruled { rules: vec![(&group.id, rule.as_ref())], other: None, at }),
+            By::Parts { parts, other } => {
+                let rules = parts.iter().map(|(name, rule)| (name.as_str(), rule.as_ref())).collect();
+                Decided::ByRules(Ruled { rules, other: Some(other), at })
+            }
+            _ => Decided::Otherwise,
+        })
     }
 
     /// Who belongs to each membership of a segment or a set, in the order of its parts; `None` if it is not live.

@@ -2,6 +2,7 @@
 
 mod clustering;
 mod membership;
+mod rule;
 mod segment;
 mod segment_set;
 

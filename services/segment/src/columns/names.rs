@@ -55,8 +55,28 @@ impl Dictionary {
         code
     }
 
+    /// The code of a spelling that was seen before.
+    pub fn code(&self, spelling: &str) -> Option<u32> {
+        self.codes.get(spelling).copied()
+    }
+
     /// What a code stands for.
     pub fn spelling(&self, code: u32) -> &str {
         &self.spellings[code as usize]
+    }
+
+    /// How many spellings there are.
+    pub fn len(&self) -> usize {
+        self.spellings.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.spellings.is_empty()
+    }
+
+    /// All spellings, in the order of their codes.
+    pub fn spellings(&self) -> impl Iterator<Item = &str> {
+        self.spellings.iter().map(AsRef::as_ref)
     }
 }

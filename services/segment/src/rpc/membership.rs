@@ -37,6 +37,15 @@ impl MembershipService for Rpc {
         Ok(Response::new(response))
     }
 
+    async fn explain_membership(
+        &self,
+        request: Request<pb::ExplainMembershipRequest>,
+    ) -> Result<Response<pb::ExplainMembershipResponse>, Status> {
+        let tenant = tenant(&request)?;
+        let (customer_id, membership) = convert::explain_membership(request.get_ref())?;
+        Ok(Response::new(self.explain(&tenant, &customer_id, &membership).await?))
+    }
+
     async fn list_members(
         &self,
         request: Request<pb::ListMembersRequest>,
@@ -162,8 +171,7 @@ fn members_page(
 ) -> (Vec<pb::Member>, Option<u32>) {
     let seen = bitmap.range(from..).filter_map(|ordinal| {
         let customer = rows.customer(ordinal).filter(|customer| sees(customer))?;
-        let (customer_id, customer_key) = (customer.customer_id.to_owned(), customer.customer_key.to_owned());
-        Some((ordinal, pb::Member { customer_id, customer_key }))
+        Some((ordinal, convert::member(&customer)))
     });
     let mut page: Vec<_> = seen.take(limit + 1).collect();
     let more = page.len() > limit;

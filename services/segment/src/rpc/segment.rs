@@ -1,6 +1,6 @@
 //! SegmentService.
 
-use huan_chassis::{Error, page};
+use huan_chassis::{Error, Identity, page};
 use huan_proto::segment::v1 as pb;
 use huan_proto::segment::v1::segment_service_server::SegmentService;
 use tonic::{Request, Response, Status};
@@ -15,14 +15,8 @@ impl SegmentService for Rpc {
         request: Request<pb::CheckRuleRequest>,
     ) -> Result<Response<pb::CheckRuleResponse>, Status> {
         let tenant = tenant(&request)?;
-        let response = match self.check_rule(&tenant, &request.get_ref().rule) {
-            Ok(features) => pb::CheckRuleResponse { valid: true, faults: vec![], features },
-            Err(faults) => {
-                let faults = faults.into_iter().map(convert::rule_fault).collect();
-                pb::CheckRuleResponse { valid: false, faults, features: vec![] }
-            }
-        };
-        Ok(Response::new(response))
+        let identity = Identity::of(&request)?.clone();
+        Ok(Response::new(self.try_rule(identity, &tenant, request.into_inner()).await?))
     }
 
     async fn get_segment(
