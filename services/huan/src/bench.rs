@@ -5,8 +5,10 @@ mod chain;
 mod coverage;
 mod decide;
 mod ingest;
+mod model;
 mod pace;
 mod profile;
+mod segment;
 mod snapshot;
 mod start;
 
@@ -18,7 +20,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 16] = [
     "up",
     "evaluate",
     "decide",
@@ -29,7 +31,12 @@ const NAMES: [&str; 11] = [
     "profile-read",
     "profile-load",
     "snapshot",
+    "segment",
+    "segment-rules",
+    "segment-evaluate",
+    "segment-cluster",
     "coverage",
+    "model",
 ];
 
 /// What `huan bench` takes.
@@ -59,9 +66,21 @@ pub struct Options {
     /// A PostgreSQL server for the profile bench, such as postgres://user@host/postgres: databases are made on it.
     #[arg(long)]
     postgres: Option<String>,
+    /// The folder of the peers' scripts, segment.py and cluster.py: the segment bench runs beside them.
+    #[arg(long)]
+    peers: Option<PathBuf>,
+    /// The python interpreter that has what the peers' requirements.txt names.
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+    /// Customers in the tables of the segment bench; its rules are measured with ten times as many too.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
+    rows: u32,
     /// Seeds of the coverage bench.
     #[arg(long, default_value_t = 200)]
     seeds: u64,
+    /// The folder of the bank marketing data set, for the model bench, which is left out without it.
+    #[arg(long)]
+    bank_marketing: Option<PathBuf>,
 }
 
 /// One measured line.
@@ -128,8 +147,14 @@ pub async fn run(options: Options) -> Result<()> {
     if wanted("snapshot") {
         add(snapshot::run(&options).await?);
     }
+    for part in segment::PARTS.iter().filter(|part| wanted("segment") || wanted(part)) {
+        add(segment::run(part, &options).await?);
+    }
     if wanted("coverage") {
         add(coverage::run(options.seeds)?);
+    }
+    if let Some(folder) = options.bank_marketing.as_ref().filter(|_| wanted("model")) {
+        add(model::run(folder).await?);
     }
     if let Some(file) = &options.json {
         let json = serde_json::to_string_pretty(&rows).map_err(|error| Failure::new(error.to_string()))?;

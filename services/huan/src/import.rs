@@ -1,6 +1,7 @@
 //! `huan import`: loads real data sets, each into a tenant of its own, the same however often it is run. It owns what
 //! the data sets share: the tenant, the report and the rule that consent is never invented.
 
+mod bank_marketing;
 mod berka;
 mod cdnow;
 mod feature;
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 use huan_chassis::clock;
 use huan_proto::profile::v1::{self as pb, event_service_client::EventServiceClient};
 
+pub use self::bank_marketing::DATASET as BANK_MARKETING;
 use self::report::Sourced;
 pub use self::report::{Fault, NAMED_FAULTS, Report};
 use crate::door;
@@ -50,6 +52,7 @@ pub struct Options {
 /// The data sets that can be imported.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum DataSet {
+    BankMarketing,
     Berka,
     Cdnow,
     Hillstrom,
@@ -71,6 +74,7 @@ pub async fn run(options: Options) -> Result<()> {
     let tenant = options.tenant.as_deref().unwrap_or(name);
     let door = options.door.open(tenant, "importer")?;
     let report = match options.data_set {
+        DataSet::BankMarketing => bank_marketing(&options.folder, &door).await?,
         DataSet::Berka => berka(&options.folder, choice, &door).await?,
         DataSet::Cdnow => cdnow(&options.folder, choice, &door).await?,
         DataSet::Hillstrom => hillstrom(&options.folder, choice, &door).await?,
@@ -81,6 +85,14 @@ pub async fn run(options: Options) -> Result<()> {
         std::fs::write(file, json)?;
     }
     Ok(())
+}
+
+/// Imports the UCI Bank Marketing data set: contacts with their outcome, as a sealed dataset that models learn from.
+///
+/// # Errors
+/// As of [`berka`].
+pub async fn bank_marketing(folder: &Path, door: &Door) -> Result<Report> {
+    bank_marketing::import(folder, door).await
 }
 
 /// Imports the Berka data set: clients, what they hold and what they did.
@@ -124,6 +136,7 @@ pub async fn register(door: &Door, types: Vec<pb::EventType>) -> Result<()> {
 impl DataSet {
     fn name(self) -> &'static str {
         match self {
+            DataSet::BankMarketing => "bank_marketing",
             DataSet::Berka => "berka",
             DataSet::Cdnow => "cdnow",
             DataSet::Hillstrom => "hillstrom",

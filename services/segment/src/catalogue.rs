@@ -87,13 +87,7 @@ impl Catalogue {
 
     /// The feature whose name is nearest to this one, if any is near enough to be what was meant.
     pub fn nearest(&self, name: &str) -> Option<&str> {
-        let bound = (name.len() / 3).max(2);
-        self.features
-            .iter()
-            .map(|feature| (distance(name, &feature.name), feature.name.as_str()))
-            .filter(|(distance, _)| *distance <= bound)
-            .min()
-            .map(|(_, name)| name)
+        nearest(name, self.features.iter().map(|feature| feature.name.as_str()))
     }
 
     fn adopt(&mut self, feature: &profile::Feature) -> Option<Feature> {
@@ -122,6 +116,17 @@ fn kind_of(r#type: ValueType) -> Option<Kind> {
         ValueType::Day => Some(Kind::Day),
         ValueType::Flag => Some(Kind::Flag),
     }
+}
+
+/// The one of these that is nearest to a name, if any is near enough to be what was meant.
+pub fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bound = (name.len() / 3).max(2);
+    among
+        .filter(|known| known.len().abs_diff(name.len()) <= bound)
+        .map(|known| (distance(name, known), known))
+        .filter(|(distance, _)| *distance <= bound)
+        .min()
+        .map(|(_, known)| known)
 }
 
 /// Levenshtein's edit distance in bytes, one row at a time (Wagner and Fischer 1974).

@@ -3,6 +3,8 @@
 //! A customer is a row, named by its ordinal. Chunks are shared by reference count: a reader of all rows takes the
 //! list of chunks and lets the lock go, and a writer who meets a chunk that is still being read copies it first.
 
+mod block;
+mod cells;
 mod chunk;
 mod index;
 mod names;
@@ -12,8 +14,11 @@ use std::sync::Arc;
 use huan_chassis::clock::Day;
 use huan_proto::profile::v1 as profile;
 use huan_proto::types::v1::{Value, value};
+use roaring::RoaringBitmap;
 
-pub use self::chunk::{Chunk, ROWS};
+pub use self::block::Block;
+pub use self::cells::Cells;
+pub use self::chunk::{Bits, Chunk, ROWS, Words};
 use self::index::Index;
 pub use self::names::{MISSING_TEXT, Names};
 use crate::catalogue::{Catalogue, Column, Kind};
@@ -31,6 +36,7 @@ pub struct Columns {
     names: Arc<Names>,
     index: Index,
     population: u32,
+    changed: RoaringBitmap,
 }
 
 /// Who a row belongs to.
@@ -63,6 +69,7 @@ pub struct Row<'a> {
     chunk: &'a Chunk,
     names: &'a Names,
     at: usize,
+    ordinal: u32,
     today: i32,
 }
 
@@ -72,23 +79,24 @@ impl Columns {
     pub fn put(&mut self, catalogue: &Catalogue, ordinal: u32, customer: Customer<'_>, vector: &profile::Vector) {
         let before = self.ordinal(customer.customer_id);
         if let Some(elsewhere) = before.filter(|before| *before != ordinal) {
-            Arc::make_mut(&mut self.chunks[elsewhere as usize / ROWS]).forget(elsewhere as usize % ROWS);
-            self.population -= 1;
+            self.empty(elsewhere);
         }
-        let (at, names) = (ordinal as usize % ROWS, Arc::make_mut(&mut self.names));
+        let at = ordinal as usize % ROWS;
         while self.chunks.len() <= ordinal as usize / ROWS {
             self.chunks.push(Arc::default());
         }
         let chunk = Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]);
         chunk.widen(catalogue);
         self.population += u32::from(chunk.is_absent(at));
-        chunk.set_customer(at, customer, names.paths.intern(customer.owner_path), names.tag_set(&vector.tags));
+        let (path, tag_set) = (path(&mut self.names, customer.owner_path), tag_set(&mut self.names, &vector.tags));
+        chunk.set_customer(at, customer, path, tag_set);
         chunk.clear(at);
         for (number, value) in vector.features.iter().zip(&vector.values) {
             if let Some(column) = catalogue.column(*number) {
-                set(chunk, names, at, column, value);
+                set(chunk, &mut self.names, at, column, value);
             }
         }
+        self.changed.insert(ordinal);
         if before != Some(ordinal) {
             self.index.insert(&self.chunks, ordinal);
         }
@@ -97,9 +105,29 @@ impl Columns {
     /// Makes a customer's row nobody's; its ordinal is never another's.
     pub fn forget(&mut self, customer_id: &str) {
         if let Some(ordinal) = self.ordinal(customer_id) {
-            Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]).forget(ordinal as usize % ROWS);
-            self.population -= 1;
+            self.empty(ordinal);
         }
+    }
+
+    fn empty(&mut self, ordinal: u32) {
+        Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]).forget(ordinal as usize % ROWS);
+        self.population -= 1;
+        self.changed.insert(ordinal);
+    }
+
+    /// The ordinals of the rows that were put or forgotten since this was asked last.
+    pub fn take_changed(&mut self) -> RoaringBitmap {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether this row was put or forgotten since [`Self::take_changed`] was asked.
+    pub fn has_changed(&self, ordinal: u32) -> bool {
+        self.changed.contains(ordinal)
+    }
+
+    /// Whether no row was put or forgotten since [`Self::take_changed`] was asked.
+    pub fn is_unchanged(&self) -> bool {
+        self.changed.is_empty()
     }
 
     /// The ordinal of a customer.
@@ -110,7 +138,8 @@ impl Columns {
     /// The row of a customer, read on this business day.
     pub fn row(&self, customer_id: &str, today: Day) -> Option<Row<'_>> {
         let ordinal = self.ordinal(customer_id)? as usize;
-        Some(Row { chunk: &self.chunks[ordinal / ROWS], names: &self.names, at: ordinal % ROWS, today: today.0 })
+        let (chunk, at) = (&self.chunks[ordinal / ROWS], ordinal % ROWS);
+        Some(Row { chunk, names: &self.names, at, ordinal: ordinal as u32, today: today.0 })
     }
 
     /// What the codes mean, to add names that rules speak of.
@@ -133,8 +162,8 @@ impl Snapshot {
     /// Every customer's ordinal and row, ascending, read on this business day.
     pub fn rows(&self, today: Day) -> impl Iterator<Item = (u32, Row<'_>)> {
         self.chunks.iter().enumerate().flat_map(move |(block, chunk)| {
-            let row = move |at| Row { chunk, names: &self.names, at, today: today.0 };
             let ordinal = move |at| (block * ROWS + at) as u32;
+            let row = move |at| Row { chunk, names: &self.names, at, ordinal: ordinal(at), today: today.0 };
             (0..chunk.len()).filter(|at| !chunk.is_absent(*at)).map(move |at| (ordinal(at), row(at)))
         })
     }
@@ -152,24 +181,29 @@ impl<'a> Row<'a> {
         customer_at(self.chunk, self.names, self.at)
     }
 
+    /// The customer's place in bitmaps.
+    pub fn ordinal(&self) -> u32 {
+        self.ordinal
+    }
+
     /// A number; NaN if missing.
     pub fn number(&self, slot: usize) -> f64 {
-        self.chunk.numbers.get(slot, self.at).unwrap_or(f64::NAN)
+        self.chunk.cells(Column { kind: Kind::Number, slot }).map_or(f64::NAN, |cells| cells.number(self.at))
     }
 
     /// A text's code; [`MISSING_TEXT`] if missing.
     pub fn text(&self, slot: usize) -> u32 {
-        self.chunk.texts.get(slot, self.at).unwrap_or(MISSING_TEXT)
+        self.chunk.cells(Column { kind: Kind::Text, slot }).map_or(MISSING_TEXT, |cells| cells.code(self.at))
     }
 
     /// A day; [`MISSING_DAY`] if missing.
     pub fn day(&self, slot: usize) -> i32 {
-        self.chunk.days.get(slot, self.at).unwrap_or(MISSING_DAY)
+        self.chunk.cells(Column { kind: Kind::Day, slot }).map_or(MISSING_DAY, |cells| cells.day(self.at))
     }
 
     /// A flag: 0, 1 or [`MISSING_FLAG`].
     pub fn flag(&self, slot: usize) -> u8 {
-        self.chunk.flags.get(slot, self.at).unwrap_or(MISSING_FLAG)
+        self.chunk.flag(slot, self.at)
     }
 
     /// What a text's code stands for.
@@ -179,12 +213,18 @@ impl<'a> Row<'a> {
 
     /// Whether the customer has this tag.
     pub fn has_tag(&self, tag: u32) -> bool {
-        self.names.tags_of(self.chunk.tag_set(self.at)).binary_search(&tag).is_ok()
+        self.names.tags_of(self.chunk.tag_sets().code(self.at)).binary_search(&tag).is_ok()
+    }
+
+    /// Whether some tag of the customer passes a test.
+    pub fn any_tag(&self, mut test: impl FnMut(&str) -> bool) -> bool {
+        let tags = self.names.tags_of(self.chunk.tag_sets().code(self.at));
+        tags.iter().any(|tag| test(self.names.tags.spelling(*tag)))
     }
 
     /// The customer's tags, ascending.
     pub fn tags(&self) -> Vec<String> {
-        let tags = self.names.tags_of(self.chunk.tag_set(self.at));
+        let tags = self.names.tags_of(self.chunk.tag_sets().code(self.at));
         let mut tags: Vec<_> = tags.iter().map(|tag| self.names.tags.spelling(*tag).to_owned()).collect();
         tags.sort_unstable();
         tags
@@ -218,21 +258,35 @@ fn customer_at<'a>(chunk: &'a Chunk, names: &'a Names, at: usize) -> Customer<'a
     Customer { customer_id, customer_key, owner_path: names.paths.spelling(chunk.path(at)), as_of: chunk.as_of(at) }
 }
 
-fn set(chunk: &mut Chunk, names: &mut Names, at: usize, column: Column, value: &Value) {
+fn set(chunk: &mut Chunk, names: &mut Arc<Names>, at: usize, column: Column, value: &Value) {
     match (&value.kind, column.kind) {
         // Adding 0 turns −0 into 0 and leaves all else alone.
         (Some(value::Kind::Number(number)), Kind::Number) if number.is_finite() => {
-            chunk.numbers.set(column.slot, at, number + 0.0);
+            chunk.set_number(column.slot, at, number + 0.0);
         }
-        (Some(value::Kind::Text(text)), Kind::Text) => chunk.texts.set(column.slot, at, names.texts.intern(text)),
+        (Some(value::Kind::Text(spelling)), Kind::Text) => chunk.set_text(column.slot, at, text(names, spelling)),
         (Some(value::Kind::Day(day)), Kind::Day) => {
             if let Ok(day) = day.parse::<Day>() {
-                chunk.days.set(column.slot, at, day.0);
+                chunk.set_day(column.slot, at, day.0);
             }
         }
-        (Some(value::Kind::Flag(flag)), Kind::Flag) => chunk.flags.set(column.slot, at, u8::from(*flag)),
+        (Some(value::Kind::Flag(flag)), Kind::Flag) => chunk.set_flag(column.slot, at, *flag),
         _ => {}
     }
+}
+
+// Names that a reader holds are copied only for what is new in them, which is rare.
+
+fn text(names: &mut Arc<Names>, spelling: &str) -> u32 {
+    names.texts.code(spelling).unwrap_or_else(|| Arc::make_mut(names).texts.intern(spelling))
+}
+
+fn path(names: &mut Arc<Names>, spelling: &str) -> u32 {
+    names.paths.code(spelling).unwrap_or_else(|| Arc::make_mut(names).paths.intern(spelling))
+}
+
+fn tag_set(names: &mut Arc<Names>, tags: &[String]) -> u32 {
+    names.known_tag_set(tags).unwrap_or_else(|| Arc::make_mut(names).tag_set(tags))
 }
 
 #[cfg(test)]
@@ -355,8 +409,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_customer_of_36_features_takes_at_most_400_bytes() {
+    /// Bytes a customer of 36 numbers.
+    fn bytes_each(number: f64) -> usize {
         let features: Vec<_> = (1..=36)
             .map(|number| profile::Feature {
                 number,
@@ -368,7 +422,7 @@ mod tests {
         let (mut columns, catalogue) = (Columns::default(), Catalogue::of(&features));
         let vector = profile::Vector {
             features: (1..=36).collect(),
-            values: vec![Value { kind: Some(value::Kind::Number(1.0)) }; 36],
+            values: vec![Value { kind: Some(value::Kind::Number(number)) }; 36],
             ..Default::default()
         };
         for ordinal in 0..20 * ROWS as u32 {
@@ -376,7 +430,27 @@ mod tests {
             let customer = Customer { customer_id: &id, customer_key: &key, owner_path: "/hq/east", as_of: 0 };
             columns.put(&catalogue, ordinal, customer, &vector);
         }
-        let each = columns.bytes() / (20 * ROWS);
-        assert!(each <= 400, "{each} bytes a customer");
+        columns.bytes() / (20 * ROWS)
+    }
+
+    #[test]
+    fn a_customer_of_36_features_takes_at_most_400_bytes() {
+        let (widest, narrowest) = (bytes_each(0.1), bytes_each(3.0));
+        assert!(widest <= 400, "{widest} bytes a customer of fractions");
+        assert!(narrowest <= 150, "{narrowest} bytes a customer of small counts");
+    }
+
+    #[test]
+    fn only_the_rows_that_were_put_or_forgotten_have_changed() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        for (ordinal, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            columns.put(&catalogue, ordinal as u32, customer(id), &vector(vec![]));
+        }
+        assert_eq!(columns.take_changed().iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(columns.is_unchanged());
+        columns.forget("b");
+        columns.forget("nobody");
+        columns.put(&catalogue, 3, customer("c"), &vector(vec![]));
+        assert_eq!(columns.take_changed().iter().collect::<Vec<_>>(), [1, 2, 3]);
     }
 }

@@ -19,6 +19,20 @@ pub struct Config {
     pub profile: config::Upstream,
     /// Segments, sets and clusterings.
     pub definitions: Definitions,
+    /// The history of memberships.
+    pub history: History,
+    /// The feed of joins and leaves.
+    pub feed: config::Feed,
+}
+
+/// The history of memberships.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// How long a replica that has fallen silent is waited for before others take over, in milliseconds.
+    pub lease_millis: u64,
+    /// How often to look for a new business day or definition, in milliseconds.
+    pub look_millis: u64,
 }
 
 /// Segments, sets and clusterings.

@@ -1,37 +1,66 @@
 //! Between the contract and the tables: the only place that reads raw request fields.
 
+pub mod dataset;
+pub mod model;
+pub mod clustering;
+
 use std::collections::HashSet;
 
 use huan_chassis::check::Faults;
-use huan_chassis::{Error, FieldFault, Result, clock};
+use huan_chassis::{FieldFault, Result, clock};
 use huan_proto::segment::v1 as pb;
-use prost::Message as _;
 
+use crate::columns::Customer;
 use crate::live::OTHER;
-use crate::rule::Fault;
+use crate::rule::{Fault, Place};
 use crate::store::build::Build;
-use crate::store::entity::{clustering, segment, segment_set, segment_set_part};
+use crate::store::entity::{segment, segment_set, segment_set_part, segment_source};
 use crate::store::segment_set::Whole;
+
+pub mod comparison;
+pub mod history;
+pub mod insight;
+pub mod set;
 
 const MAX_NAME: usize = 200;
 const MAX_PARTS: usize = 100;
-const MAX_CLUSTERED: usize = 64;
+
+/// A segment, and whom it consists of if it has no rule.
+pub type SourcedSegment = (segment::Model, Option<segment_source::Model>);
 
 /// Reads the segment to be created.
-pub fn create_segment(tenant: &str, request: pb::CreateSegmentRequest) -> Result<segment::Model> {
+pub fn create_segment(tenant: &str, request: pb::CreateSegmentRequest) -> Result<SourcedSegment> {
     let mut faults = Faults::new();
     let request_id = faults.id("request_id", &request.request_id);
     let segment = faults.required("segment", request.segment).unwrap_or_default();
     let model = segment_model(&mut faults, tenant, request_id, &segment);
-    faults.finish().map(|()| segment::Model { revision: 1, ..model })
+    let source = segment_source(&mut faults, tenant, &segment);
+    faults.finish().map(|()| (segment::Model { revision: 1, ..model }, source))
 }
 
 /// Reads the segment to be changed.
-pub fn update_segment(tenant: &str, request: pb::UpdateSegmentRequest) -> Result<segment::Model> {
+pub fn update_segment(tenant: &str, request: pb::UpdateSegmentRequest) -> Result<SourcedSegment> {
     let mut faults = Faults::new();
     let segment = faults.required("segment", request.segment).unwrap_or_default();
     let model = segment_model(&mut faults, tenant, String::new(), &segment);
-    faults.finish().map(|()| model)
+    let source = segment_source(&mut faults, tenant, &segment);
+    faults.finish().map(|()| (model, source))
+}
+
+/// The source of a segment that has one in place of a rule.
+fn segment_source(faults: &mut Faults, tenant: &str, segment: &pb::Segment) -> Option<segment_source::Model> {
+    let kinds = [!segment.rule.trim().is_empty(), segment.list.is_some(), !segment.cluster.is_empty()];
+    if kinds.into_iter().filter(|kind| *kind).count() > 1 {
+        faults.add("segment.rule", "stands beside a list or a cluster, of which there may be one");
+    }
+    let cluster = faults.optional_text("segment.cluster", &segment.cluster, 129);
+    (segment.list.is_some() || !cluster.is_empty()).then(|| segment_source::Model {
+        tenant: tenant.to_owned(),
+        segment_id: segment.segment_id.clone(),
+        cluster,
+        frozen: false,
+        bitmap: Vec::new(),
+    })
 }
 
 fn segment_model(faults: &mut Faults, tenant: &str, request_id: String, segment: &pb::Segment) -> segment::Model {
@@ -39,7 +68,10 @@ fn segment_model(faults: &mut Faults, tenant: &str, request_id: String, segment:
         tenant: tenant.to_owned(),
         segment_id: faults.name("segment.segment_id", &segment.segment_id, 64),
         display_name: faults.text("segment.display_name", &segment.display_name, MAX_NAME),
-        rule: required_rule(faults, "segment.rule", &segment.rule),
+        rule: match segment.list.is_some() || !segment.cluster.is_empty() {
+            true => String::new(),
+            false => required_rule(faults, "segment.rule", &segment.rule),
+        },
         revision: segment.revision,
         request_id,
     }
@@ -100,40 +132,6 @@ fn required_rule(faults: &mut Faults, field: &str, rule: &str) -> String {
     rule.to_owned()
 }
 
-/// What CreateClustering asks for.
-pub struct NewClustering {
-    /// The request.
-    pub request_id: String,
-    /// Ids, names, features, k and seed; nothing found yet.
-    pub clustering: pb::Clustering,
-}
-
-/// Reads the clustering to be found.
-pub fn create_clustering(request: pb::CreateClusteringRequest) -> Result<NewClustering> {
-    let mut faults = Faults::new();
-    let request_id = faults.id("request_id", &request.request_id);
-    let asked = faults.required("clustering", request.clustering).unwrap_or_default();
-    if asked.features.is_empty() || asked.features.len() > MAX_CLUSTERED {
-        faults.add("clustering.features", format!("must be 1 to {MAX_CLUSTERED}"));
-    }
-    let mut seen = HashSet::new();
-    for (at, feature) in asked.features.iter().enumerate().filter(|(_, feature)| !seen.insert(feature.as_str())) {
-        faults.add(format!("clustering.features[{at}]"), format!("{feature} is named twice"));
-    }
-    if !(2..=64).contains(&asked.k) {
-        faults.add("clustering.k", "must be 2 to 64");
-    }
-    let clustering = pb::Clustering {
-        clustering_id: faults.name("clustering.clustering_id", &asked.clustering_id, 64),
-        display_name: faults.text("clustering.display_name", &asked.display_name, MAX_NAME),
-        features: asked.features.clone(),
-        k: asked.k,
-        seed: asked.seed,
-        ..Default::default()
-    };
-    faults.finish().map(|()| NewClustering { request_id, clustering })
-}
-
 /// Reads an id that is all there is to read.
 pub fn id(field: &str, value: &str) -> Result<String> {
     let mut faults = Faults::new();
@@ -148,23 +146,43 @@ pub fn membership(value: &str) -> Result<String> {
     faults.finish().map(|()| membership)
 }
 
+/// Reads whose membership is to be explained, and which.
+pub fn explain_membership(request: &pb::ExplainMembershipRequest) -> Result<(String, String)> {
+    let mut faults = Faults::new();
+    let customer_id = faults.id("customer_id", &request.customer_id);
+    let membership = faults.text("membership", &request.membership, 129);
+    faults.finish().map(|()| (customer_id, membership))
+}
+
 /// Says what is wrong with the rule in a field.
 pub fn rule_faults(field: &str, faults: Vec<Fault>) -> Vec<FieldFault> {
-    let describe = |fault: Fault| match fault.part.is_empty() {
-        true => fault.description,
-        false => format!("{} (at: {})", fault.description, fault.part),
+    let describe = |fault: Fault| match fault.place {
+        Place { line: 0, .. } => fault.description,
+        Place { part, line, column } => format!("{} (line {line}, column {column}: {part})", fault.description),
     };
     faults.into_iter().map(|fault| FieldFault { field: field.to_owned(), description: describe(fault) }).collect()
 }
 
 /// A rule's fault as CheckRule answers it.
 pub fn rule_fault(fault: Fault) -> pb::RuleFault {
-    pb::RuleFault { description: fault.description, part: fault.part }
+    let Place { part, line, column } = fault.place;
+    pb::RuleFault { description: fault.description, part, line, column }
+}
+
+/// A customer who belongs.
+pub fn member(customer: &Customer<'_>) -> pb::Member {
+    pb::Member { customer_id: customer.customer_id.to_owned(), customer_key: customer.customer_key.to_owned() }
 }
 
 /// A segment with its newest build.
-pub fn segment(model: segment::Model, builds: &[Build]) -> pb::Segment {
+pub fn segment(model: segment::Model, source: Option<&segment_source::Model>, builds: &[Build]) -> pb::Segment {
+    let list = |source: &segment_source::Model| pb::SegmentList {
+        frozen: source.frozen,
+        customers: source.customers().len() as i64,
+    };
     pb::Segment {
+        list: source.filter(|source| source.cluster.is_empty()).map(list),
+        cluster: source.map(|source| source.cluster.clone()).unwrap_or_default(),
         segment_id: model.segment_id,
         display_name: model.display_name,
         rule: model.rule,
@@ -211,10 +229,4 @@ pub fn build(build: &Build) -> pb::Build {
         left: build.departed,
         as_of_time: Some(clock::timestamp(clock::from_micros(build.as_of))),
     }
-}
-
-/// A clustering as it was kept.
-pub fn clustering(model: &clustering::Model) -> Result<pb::Clustering> {
-    let decoded = pb::Clustering::decode(model.payload.as_slice());
-    decoded.map_err(|error| Error::Internal(format!("a stored clustering: {error}")))
 }

@@ -17,6 +17,7 @@ use huan_proto::profile::v1::profile_service_client::ProfileServiceClient;
 use huan_proto::profile::v1::watch_profiles_response::Item;
 use prost::Message as _;
 
+use crate::keeper::Keeper;
 use crate::memory::{Memory, decode};
 use crate::store::definition::definitions_of;
 use crate::store::entity::vector;
@@ -29,7 +30,7 @@ const KINDS: [ChangeKind; 5] =
     [ChangeKind::Tenant, ChangeKind::Catalogue, ChangeKind::Vector, ChangeKind::Merge, ChangeKind::Erasure];
 
 /// Follows the feed until the store is closed.
-pub async fn follow(store: Store, memory: Memory, profile: Channel, keys: Arc<Keys>, status: Status) {
+pub async fn follow(store: Store, memory: Memory, profile: Channel, keys: Arc<Keys>, status: Status, keeper: Keeper) {
     let client = ProfileServiceClient::new(profile);
     let consumer = Consumer {
         feed: FEED,
@@ -47,8 +48,11 @@ pub async fn follow(store: Store, memory: Memory, profile: Channel, keys: Arc<Ke
         }),
     };
     feed::consume(store, consumer, |tx, batch| {
-        let memory = memory.clone();
-        Box::pin(async move { apply(tx, &memory, batch).await })
+        let (memory, keeper) = (memory.clone(), keeper.clone());
+        Box::pin(async move {
+            apply(tx, &memory, batch).await?;
+            keeper.follow(tx, &memory, batch, clock::system_now()).await
+        })
     })
     .await;
 }
@@ -119,7 +123,8 @@ async fn apply_vectors(tx: &Tx, memory: &Memory, name: &str, mut rows: Vec<vecto
     rows.iter().try_for_each(|row| tenant.put(row, &decode(&row.payload)?))
 }
 
-fn read(response: &profile::WatchProfilesResponse) -> Option<(&Header, &Change)> {
+/// Whom a row is about, and what it says.
+pub(crate) fn read(response: &profile::WatchProfilesResponse) -> Option<(&Header, &Change)> {
     let Some(Item::Change(change)) = &response.item else {
         return None;
     };

@@ -1,15 +1,22 @@
 //! A tenant's live definitions, compiled: which memberships hold for a row, and who all the members are.
 
+mod plan;
+
+use std::collections::HashMap;
+
 use huan_chassis::clock::Day;
 use huan_proto::segment::v1 as pb;
 use prost::Message as _;
 use roaring::RoaringBitmap;
 
+pub use self::plan::Plan;
 use crate::catalogue::{Catalogue, Kind};
 use crate::cluster::Model;
 use crate::columns::{Names, Row, Snapshot};
+use crate::members;
 use crate::rule::{Fault, Parsed, Rule};
 use crate::store::definition::Definitions;
+use crate::store::entity::{clustering, segment_source};
 
 /// The last part of every set.
 pub const OTHER: &str = "other";
@@ -19,6 +26,8 @@ pub struct Live {
     /// The revision of the definitions; -1 before they were read.
     pub revision: i64,
     groups: Vec<Group>,
+    /// The revision of each segment and set.
+    revisions: HashMap<String, i64>,
 }
 
 /// One segment, set or clustering.
@@ -30,10 +39,32 @@ struct Group {
 enum By {
     /// Customers for whom the rule holds. `None`: the rule no longer fits the catalogue, so nobody.
     Rule(Option<Rule>),
+    /// Customers on a list.
+    List(RoaringBitmap),
+    /// Customers whom a clustering puts into the place of one of its clusters. `None`: there is no such, so nobody.
+    Cluster(Option<(Box<Group>, usize)>),
     /// Membership names and rules in order; the first that holds takes the customer, else the last name.
     Parts { parts: Vec<(String, Option<Rule>)>, other: String },
     /// Membership names by number, the slots of the features, and the centres.
     Centres { names: Vec<String>, slots: Vec<Option<usize>>, model: Model },
+}
+
+/// How a membership is decided.
+pub enum Decided<'a> {
+    /// By rules in order.
+    ByRules(Ruled<'a>),
+    /// By something else.
+    Otherwise,
+}
+
+/// Rules in order, the first that holds takes the customer.
+pub struct Ruled<'a> {
+    /// The membership that each rule gives; `None` = the rule no longer fits the catalogue, so it holds for nobody.
+    pub rules: Vec<(&'a str, Option<&'a Rule>)>,
+    /// The membership where no rule holds; none for a segment.
+    pub other: Option<&'a str>,
+    /// The place among the rules of the membership asked for; behind all of them = the one where none holds.
+    pub at: usize,
 }
 
 /// Rules parsed before the lock is taken, since that is the slow part.
@@ -63,7 +94,9 @@ impl Draft {
         };
         let mut groups = Vec::new();
         for (segment, parsed) in self.definitions.segments.iter().zip(&self.segments) {
-            groups.push(Group { id: segment.segment_id.clone(), by: By::Rule(compile(parsed)) });
+            let source = self.definitions.sources.iter().find(|source| source.segment_id == segment.segment_id);
+            let by = source.map_or_else(|| By::Rule(compile(parsed)), |source| self.by_source(source, catalogue));
+            groups.push(Group { id: segment.segment_id.clone(), by });
         }
         for (part, parsed) in self.definitions.parts.iter().zip(&self.parts) {
             let id = &part.segment_set_id;
@@ -79,13 +112,30 @@ impl Draft {
                 groups.push(Group::of_clustering(&clustering, catalogue));
             }
         }
-        Live { revision: self.definitions.revision, groups }
+        let segments = self.definitions.segments.iter().map(|segment| (&segment.segment_id, segment.revision));
+        let sets = self.definitions.sets.iter().map(|set| (&set.segment_set_id, set.revision));
+        let revisions = segments.chain(sets).map(|(id, revision)| (id.clone(), revision)).collect();
+        Live { revision: self.definitions.revision, groups, revisions }
+    }
+
+    fn by_source(&self, source: &segment_source::Model, catalogue: &Catalogue) -> By {
+        if source.cluster.is_empty() {
+            return By::List(source.members());
+        }
+        let decode = |row: &clustering::Model| pb::Clustering::decode(row.payload.as_slice()).ok();
+        let mut clusterings = self.definitions.clusterings.iter().filter_map(decode);
+        let found = clusterings.find(|clustering| source.cluster.starts_with(&name(&clustering.clustering_id, "")));
+        let group = found.map(|clustering| Group::of_clustering(&clustering, catalogue));
+        By::Cluster(group.and_then(|group| {
+            let place = group.names().iter().position(|name| *name == source.cluster)?;
+            Some((Box::new(group), place))
+        }))
     }
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self { revision: -1, groups: Vec::new() }
+        Self { revision: -1, groups: Vec::new(), revisions: HashMap::new() }
     }
 }
 
@@ -94,7 +144,8 @@ impl Live {
     pub fn memberships(&self, row: &Row<'_>) -> Vec<String> {
         let mut names: Vec<String> =
             self.groups.iter().filter_map(|group| group.membership(row)).map(Into::into).collect();
-        names.sort_unstable();
+        // They come in few runs that are sorted already, which this kind of sort merges.
+        names.sort();
         names
     }
 
@@ -105,9 +156,36 @@ impl Live {
         names
     }
 
+    /// Whether a membership is one of a clustering's.
+    pub fn is_cluster(&self, membership: &str) -> bool {
+        let clusterings = self.groups.iter().filter(|group| matches!(group.by, By::Centres { .. }));
+        clusterings.flat_map(Group::names).any(|name| name == membership)
+    }
+
+    /// The revision of a segment or a set; 0 of all else.
+    pub fn revision_of(&self, id: &str) -> i64 {
+        self.revisions.get(id).copied().unwrap_or(0)
+    }
+
+    /// How a membership is decided; `None` if there is no such.
+    pub fn decided(&self, membership: &str) -> Option<Decided<'_>> {
+        let place = |group: &Group| group.names().iter().position(|name| name == membership);
+        let (group, at) = self.groups.iter().find_map(|group| Some((group, place(group)?)))?;
+        Some(match &group.by {
+            By::Rule(rule) => Decided::ByRules(Ruled { rules: vec![(&group.id, rule.as_ref())], other: None, at }),
+            By::Parts { parts, other } => {
+                let rules = parts.iter().map(|(name, rule)| (name.as_str(), rule.as_ref())).collect();
+                Decided::ByRules(Ruled { rules, other: Some(other), at })
+            }
+            _ => Decided::Otherwise,
+        })
+    }
+
     /// Who belongs to each membership of a segment or a set, in the order of its parts; `None` if it is not live.
     pub fn members(&self, id: &str, rows: &Snapshot, today: Day) -> Option<Vec<(String, RoaringBitmap)>> {
-        self.groups.iter().find(|group| group.id == id).map(|group| group.members(rows, today))
+        let plan = self.plan(Some(id), today);
+        let found = (!plan.groups().is_empty()).then(|| members::members(self, &plan, rows, today));
+        found.map(|bitmaps| plan.names().iter().cloned().zip(bitmaps).collect())
     }
 }
 
@@ -126,7 +204,7 @@ impl Group {
     fn membership(&self, row: &Row<'_>) -> Option<&str> {
         let place = self.place(row)?;
         match &self.by {
-            By::Rule(_) => Some(&self.id),
+            By::Rule(_) | By::List(_) | By::Cluster(_) => Some(&self.id),
             By::Parts { parts, other } => Some(parts.get(place).map_or(other, |(name, _)| name)),
             By::Centres { names, .. } => names.get(place).map(String::as_str),
         }
@@ -134,28 +212,21 @@ impl Group {
 
     fn names(&self) -> Vec<String> {
         match &self.by {
-            By::Rule(_) => vec![self.id.clone()],
+            By::Rule(_) | By::List(_) | By::Cluster(_) => vec![self.id.clone()],
             By::Parts { parts, other } => parts.iter().map(|(name, _)| name).chain([other]).cloned().collect(),
             By::Centres { names, .. } => names.clone(),
         }
-    }
-
-    /// One pass over all rows.
-    fn members(&self, rows: &Snapshot, today: Day) -> Vec<(String, RoaringBitmap)> {
-        let names = self.names();
-        let mut bitmaps = vec![RoaringBitmap::new(); names.len()];
-        for (ordinal, row) in rows.rows(today) {
-            if let Some(place) = self.place(&row) {
-                bitmaps[place].insert(ordinal);
-            }
-        }
-        names.into_iter().zip(bitmaps).collect()
     }
 
     /// The place of the row's membership among the names.
     fn place(&self, row: &Row<'_>) -> Option<usize> {
         match &self.by {
             By::Rule(rule) => holds(rule, row).then_some(0),
+            By::List(customers) => customers.contains(row.ordinal()).then_some(0),
+            By::Cluster(of) => {
+                let (group, place) = of.as_ref()?;
+                (group.place(row) == Some(*place)).then_some(0)
+            }
             By::Parts { parts, .. } => Some(parts.iter().position(|(_, rule)| holds(rule, row)).unwrap_or(parts.len())),
             By::Centres { slots, model, .. } => {
                 model.cluster(slots.iter().map(|slot| slot.map_or(f64::NAN, |slot| row.number(slot))))

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use huan_chassis::clock::{self, Clock, Day, TenantTime};
 use huan_chassis::server::Owners;
@@ -14,8 +14,10 @@ use huan_proto::profile::v1 as profile;
 use huan_proto::profile::v1::business_clock::Source;
 
 use crate::catalogue::Catalogue;
-use crate::columns::{Columns, Customer, Snapshot};
+use crate::columns::{Columns, Customer, Row, Snapshot};
 use crate::live::{Draft, Live};
+use crate::members::Members;
+use crate::model::live::Models;
 use crate::store;
 use crate::store::definition::{Definitions, definitions_of};
 use crate::store::entity::{tenant, vector};
@@ -27,9 +29,12 @@ const PAGE: u64 = 10_000;
 #[derive(Clone, Default)]
 pub struct Memory(Arc<RwLock<HashMap<String, Arc<Tenant>>>>);
 
-/// One tenant.
+/// One tenant. Who belongs where has a lock of its own, which is held for as long as it takes to bring that up to date.
 #[derive(Default)]
-pub struct Tenant(RwLock<State>);
+pub struct Tenant {
+    state: RwLock<State>,
+    members: RwLock<Members>,
+}
 
 /// What a tenant's lock guards.
 pub struct State {
@@ -43,13 +48,15 @@ pub struct State {
     pub time: TenantTime,
     /// The definitions, compiled against this catalogue.
     pub live: Arc<Live>,
+    /// The versions of models that score, bound to this catalogue.
+    pub models: Arc<Models>,
 }
 
 impl Default for State {
     fn default() -> Self {
         let time = TenantTime { clock: Clock::System, zone: chrono_tz::Asia::Shanghai };
         let (catalogue, columns) = (Catalogue::default(), Columns::default());
-        Self { catalogue, columns, roots: HashMap::new(), time, live: Arc::default() }
+        Self { catalogue, columns, roots: HashMap::new(), time, live: Arc::default(), models: Arc::default() }
     }
 }
 
@@ -71,9 +78,21 @@ impl Memory {
         })
     }
 
+    /// The names of all tenants.
+    pub fn names(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// Compiles a tenant's definitions as the store has them now.
     pub async fn refresh(&self, store: &Store, name: &str) -> Result<()> {
         let definitions = definitions_of(store.read(), name).await?;
+        let known = self.tenant(name).read(|state| state.models.clone());
+        let versions = crate::training::live_versions(store, name, &known).await?;
+        self.tenant(name).write(|state| {
+            if definitions.revision >= state.models.revision {
+                state.models = Arc::new(Models::new(definitions.revision, versions, &state.catalogue));
+            }
+        });
         self.tenant(name).install(definitions);
         Ok(())
     }
@@ -86,6 +105,13 @@ impl Memory {
             }
         }
         Ok(())
+    }
+
+    /// Brings every tenant's memberships up to date, off the async threads.
+    pub async fn follow_members(&self) -> Result<()> {
+        let tenants: Vec<_> = self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let follow = move || tenants.iter().for_each(|tenant| tenant.members(|_, _| ()));
+        tokio::task::spawn_blocking(follow).await.map_err(|error| Error::Internal(error.to_string()))
     }
 
     async fn load_tenant(&self, store: &Store, row: &tenant::Model) -> Result<()> {
@@ -107,17 +133,48 @@ impl Memory {
 impl Tenant {
     /// Reads under the lock. `look` is short and does not wait.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes under the lock. `change` is short and does not wait.
     pub fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All rows as they stand and the business day.
     pub fn snapshot(&self) -> (Snapshot, Arc<Live>, TenantTime) {
         self.read(|state| (state.columns.snapshot(), state.live.clone(), state.time.clone()))
+    }
+
+    /// Looks at everybody's memberships as of now, the time that is told. Call it off the async threads: only the rows
+    /// that changed since the last time are evaluated, but after a change of definitions or of the day it is all of them.
+    pub fn members<T>(&self, look: impl FnOnce(&Members, DateTime<Utc>) -> T) -> T {
+        let mut members = self.members.write().unwrap_or_else(|poisoned| {
+            // What broke off may have lost changes.
+            let mut members = poisoned.into_inner();
+            *members = Members::default();
+            self.members.clear_poison();
+            members
+        });
+        let now = self.read(|state| state.time.now());
+        let current = |state: &State| state.columns.is_unchanged() && members.is_of(&state.live, state.time.day(now));
+        if !self.read(current) {
+            let (rows, live, today, changed) = self.write(|state| {
+                let changed = state.columns.take_changed();
+                (state.columns.snapshot(), state.live.clone(), state.time.day(now), changed)
+            });
+            members.follow(&live, &rows, today, &changed);
+        }
+        look(&members, now)
+    }
+
+    /// A customer's memberships, ascending: those that are kept, if nothing has changed since and nobody is at work on
+    /// them, else those that the rules say now. They are the same.
+    pub fn memberships(&self, state: &State, row: &Row<'_>) -> Vec<String> {
+        let ordinal = row.ordinal();
+        let kept = self.members.try_read().ok();
+        let kept = kept.filter(|kept| kept.is_of(&state.live, Day(row.today())) && !state.columns.has_changed(ordinal));
+        kept.map_or_else(|| state.live.memberships(row), |kept| kept.at(ordinal))
     }
 
     /// Takes over a tenant's settings.
@@ -136,7 +193,10 @@ impl Tenant {
 
     /// Takes over a tenant's catalogue. The definitions are to be installed again after it.
     pub fn set_catalogue(&self, catalogue: &profile::Catalogue) {
-        self.write(|state| state.catalogue.replace(&catalogue.features));
+        self.write(|state| {
+            state.catalogue.replace(&catalogue.features);
+            state.models = Arc::new(state.models.bind(&state.catalogue));
+        });
     }
 
     /// Takes over a customer's vector, or that another's answers for it.

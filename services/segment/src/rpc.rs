@@ -1,7 +1,13 @@
 //! The gRPC services, one file a noun: each function parses, calls once and answers.
 
 mod clustering;
+mod dataset;
+mod comparison;
+mod history;
+mod insight;
 mod membership;
+mod model;
+mod rule;
 mod segment;
 mod segment_set;
 
@@ -9,16 +15,23 @@ use huan_chassis::feed::Status;
 use huan_chassis::store::Store;
 use huan_chassis::{Error, FieldFault, Identity, Result};
 use huan_proto::segment::v1::clustering_service_server::ClusteringServiceServer;
+use huan_proto::segment::v1::comparison_service_server::ComparisonServiceServer;
+use huan_proto::segment::v1::dataset_service_server::DatasetServiceServer;
+use huan_proto::segment::v1::history_service_server::HistoryServiceServer;
+use huan_proto::segment::v1::insight_service_server::InsightServiceServer;
 use huan_proto::segment::v1::membership_service_server::MembershipServiceServer;
+use huan_proto::segment::v1::model_service_server::ModelServiceServer;
 use huan_proto::segment::v1::segment_service_server::SegmentServiceServer;
 use huan_proto::segment::v1::segment_set_service_server::SegmentSetServiceServer;
 use tonic::service::Routes;
 
+use crate::clustering::job::Jobs;
 use crate::columns::Names;
 use crate::convert;
 use crate::memory::Memory;
 use crate::rule::{Fault, Parsed, Rule};
 use crate::store::build::{Build, Found, newest_builds};
+use crate::store::definition_version::Author;
 
 /// The full names of the services.
 pub const NAMES: &[&str] = &[
@@ -26,8 +39,16 @@ pub const NAMES: &[&str] = &[
     "huan.segment.v1.SegmentSetService",
     "huan.segment.v1.ClusteringService",
     "huan.segment.v1.MembershipService",
+    "huan.segment.v1.DatasetService",
+    "huan.segment.v1.ModelService",
+    "huan.segment.v1.HistoryService",
+    "huan.segment.v1.ComparisonService",
+    "huan.segment.v1.InsightService",
     "huan.feed.v1.FeedService",
 ];
+
+/// Who writes what nobody asked for.
+pub const SYSTEM: &str = "system";
 
 /// What every RPC needs. Clones share it.
 #[derive(Clone)]
@@ -38,6 +59,10 @@ pub struct Rpc {
     pub memory: Memory,
     /// How far profile's feed has been read.
     pub status: Status,
+    /// How the feed of joins and leaves is sent.
+    pub feed: huan_chassis::config::Feed,
+    /// The fits of clusterings.
+    pub jobs: Jobs,
 }
 
 impl Rpc {
@@ -46,6 +71,11 @@ impl Rpc {
         Routes::new(SegmentServiceServer::new(self.clone()))
             .add_service(SegmentSetServiceServer::new(self.clone()))
             .add_service(ClusteringServiceServer::new(self.clone()))
+            .add_service(DatasetServiceServer::new(self.clone()))
+            .add_service(ModelServiceServer::new(self.clone()))
+            .add_service(HistoryServiceServer::new(self.clone()))
+            .add_service(ComparisonServiceServer::new(self.clone()))
+            .add_service(InsightServiceServer::new(self.clone()))
             .add_service(huan_chassis::feed::server(vec![self.status.clone()]))
             .add_service(MembershipServiceServer::new(self))
     }
@@ -77,12 +107,13 @@ impl Rpc {
     /// `missing` if it is not live.
     async fn find_members(&self, tenant: &str, id: &str, missing: Error) -> Result<Found> {
         self.memory.refresh_changed(&self.store).await?;
-        let (rows, live, time) = self.memory.tenant(tenant).snapshot();
-        let (id, now) = (id.to_owned(), time.now());
-        let work = move || live.members(&id, &rows, time.day(now)).map(|members| (members, rows.population));
+        let (tenant, id) = (self.memory.tenant(tenant), id.to_owned());
+        let work = move || {
+            tenant.members(|members, now| (members.of(&id), members.population(), huan_chassis::clock::micros(now)))
+        };
         let found = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
-        let (memberships, population) = found.ok_or(missing)?;
-        Ok(Found { population: population.into(), as_of: huan_chassis::clock::micros(now), memberships })
+        let (memberships, population, as_of) = found;
+        Ok(Found { population: population.into(), as_of, memberships: memberships.ok_or(missing)? })
     }
 
     /// The newest builds of one owner.
@@ -95,6 +126,12 @@ impl Rpc {
 /// The tenant of a request.
 fn tenant<T>(request: &tonic::Request<T>) -> Result<String> {
     Ok(Identity::of(request)?.tenant()?.to_owned())
+}
+
+/// Who writes, and when.
+fn author<T>(request: &tonic::Request<T>) -> Result<Author> {
+    let time = huan_chassis::clock::micros(huan_chassis::clock::system_now());
+    Ok(Author { name: Identity::of(request)?.subject.clone(), time })
 }
 
 /// Cuts the row more that was read off a page, and says after which key to go on.

@@ -73,6 +73,14 @@ fn create_clustering(clustering_id: &str, features: &[&str], k: i32) -> pb::Crea
     pb::CreateClusteringRequest { request_id: format!("r-{clustering_id}"), clustering: Some(clustering) }
 }
 
+fn check_rule(rule: &str) -> pb::CheckRuleRequest {
+    pb::CheckRuleRequest { rule: rule.to_owned(), ..Default::default() }
+}
+
+fn explain(customer_id: &str, membership: &str) -> pb::ExplainMembershipRequest {
+    pb::ExplainMembershipRequest { customer_id: customer_id.to_owned(), membership: membership.to_owned() }
+}
+
 fn evaluate(customer_id: &str) -> pb::EvaluateCustomerRequest {
     pb::EvaluateCustomerRequest { customer_id: customer_id.to_owned(), ..Default::default() }
 }
@@ -180,13 +188,73 @@ async fn segments_sets_and_clusterings_share_their_ids() {
 async fn a_rule_is_checked_without_being_kept() {
     let bank = Bank::open(test::sqlite()).await;
     let mut segments = SegmentServiceClient::new(bank.channel.clone());
-    let check = |rule: &str| bank.user("analyst", "/", pb::CheckRuleRequest { rule: rule.into() });
+    let check = |rule: &str| bank.user("analyst", "/", check_rule(rule));
     let good =
         segments.check_rule(check("has_card && balance_total > 1 && has_tag(\"vip\")")).await.unwrap().into_inner();
     assert_eq!((good.valid, good.features), (true, vec!["balance_total".to_owned(), "has_card".to_owned()]));
     let bad = segments.check_rule(check("balance_total > open_day")).await.unwrap().into_inner();
     assert!(!bad.valid && bad.faults[0].description.contains("unlike types"), "{bad:?}");
     assert_eq!(bad.faults[0].part, "balance_total > open_day");
+    assert_eq!((bad.faults[0].line, bad.faults[0].column, bad.reach), (1, 1, None));
+    let far = segments.check_rule(check("has_card\n  && has_crad")).await.unwrap().into_inner();
+    assert_eq!((far.faults[0].line, far.faults[0].column), (2, 6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checked_rule_tells_whom_it_reaches_and_how_each_clause_narrows() {
+    Bank::each(async |bank| {
+        let mut segments = SegmentServiceClient::new(bank.channel.clone());
+        let asked = check_rule("balance_total >= 1000 && customer_type == \"retail\" && !has_tag(\"vpi\")");
+        let answer = segments.check_rule(bank.user("analyst", "/", asked.clone())).await.unwrap().into_inner();
+        assert!(answer.valid && answer.cost == 11, "{answer:?}");
+        assert_eq!(answer.hints.len(), 1);
+        assert!(answer.hints[0].description.contains("did you mean \"vip\"?"), "{answer:?}");
+        let reach = answer.reach.unwrap();
+        assert_eq!((reach.population, reach.members, reach.unknown), (4, 1, 1));
+        assert_eq!((ids(&reach.examples), reach.examples[0].customer_key.as_str()), (vec!["E-2"], "key of E-2"));
+        let counted = |clause: &pb::ClauseReach| (clause.part.clone(), clause.alone, clause.unknown, clause.running);
+        assert_eq!(
+            reach.clauses.iter().map(counted).collect::<Vec<_>>(),
+            [
+                ("balance_total >= 1000".to_owned(), 2, 1, 2),
+                ("customer_type == \"retail\"".to_owned(), 2, 1, 1),
+                ("!has_tag(\"vpi\")".to_owned(), 4, 0, 1),
+            ]
+        );
+        assert_eq!((reach.clauses[1].line, reach.clauses[1].column), (1, 26));
+
+        let below = |path: &str| pb::CheckRuleRequest { owner_path: path.into(), ..check_rule("balance_total >= 0") };
+        let east = segments.check_rule(bank.user("branch_manager", "/hq/east", below(""))).await.unwrap().into_inner();
+        assert_eq!(ids(&east.reach.unwrap().examples), ["E-1", "E-2"]);
+        let west = segments.check_rule(bank.user("analyst", "/hq", below("/hq/west"))).await.unwrap().into_inner();
+        assert_eq!(west.reach.map(|reach| (reach.population, reach.members)), Some((2, 1)));
+        let outside = segments.check_rule(bank.user("analyst", "/hq/east", below("/hq/west"))).await;
+        refused(outside, Code::PermissionDenied, ErrorReason::OutOfScope);
+        // An approver reads segments and no memberships.
+        let counts = segments.check_rule(bank.user("approver", "/", below(""))).await.unwrap().into_inner();
+        assert_eq!(counts.reach.map(|reach| (reach.members, reach.examples.len())), Some((3, 0)));
+        let alone = pb::CheckRuleRequest { check_only: true, ..asked };
+        let alone = segments.check_rule(bank.user("analyst", "/", alone)).await.unwrap().into_inner();
+        assert!(alone.valid && alone.reach.is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enormous_rule_is_refused_and_the_service_goes_on() {
+    let bank = Bank::open(test::sqlite()).await;
+    let mut segments = SegmentServiceClient::new(bank.channel.clone());
+    let check = |rule: String| bank.user("analyst", "/", check_rule(&rule));
+    segments.check_rule(check("(".repeat(10 << 20))).await.unwrap_err();
+    for rule in ["(".repeat(3 << 20), "-".repeat(3 << 20), format!("{}1{} > 0", "(".repeat(2000), ")".repeat(2000))] {
+        let answer = segments.check_rule(check(rule)).await.unwrap().into_inner();
+        assert!(!answer.valid && answer.faults.len() == 1, "{answer:?}");
+    }
+    let costly = vec!["customer_type.matches(\"(a|b)*c\")"; 45].join(" || ");
+    let answer = segments.check_rule(check(costly)).await.unwrap().into_inner();
+    assert!(answer.faults[0].description.contains("costs too much"), "{answer:?}");
+    let zero = segments.check_rule(check("balance_total / 0 > 1".into())).await.unwrap().into_inner();
+    assert_eq!(zero.reach.map(|reach| (reach.members, reach.unknown)), Some((0, 4)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,51 +322,7 @@ async fn templates_are_listed() {
     let request = bank.user("analyst", "/", pb::ListSegmentSetTemplatesRequest {});
     let templates = sets.list_segment_set_templates(request).await.unwrap().into_inner().segment_sets;
     let names: Vec<_> = templates.iter().map(|set| set.segment_set_id.as_str()).collect();
-    assert_eq!(names, ["lifecycle_retail", "tier_corporate", "tier_retail"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clusters_are_found_kept_and_listed() {
-    Bank::each(async |bank| {
-        let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
-        let mut memberships = MembershipServiceClient::new(bank.channel.clone());
-        let request = create_clustering("km", &["balance_total", "txn_count_30d"], 2);
-        let write = |message| bank.user("analyst", "/", message);
-        let found =
-            clusterings.create_clustering(write(request.clone())).await.unwrap().into_inner().clustering.unwrap();
-        assert_eq!((found.population, found.clusters[0].size, found.clusters[1].size), (3, 2, 1));
-        assert_eq!(found.means[0], (100.0 + 5_000.0 + 70_000.0) / 3.0);
-        let again = clusterings.create_clustering(write(request)).await.unwrap().into_inner().clustering.unwrap();
-        assert_eq!(again, found);
-        let get = pb::GetClusteringRequest { clustering_id: "km".into() };
-        let read = clusterings.get_clustering(bank.user("analyst", "/", get)).await.unwrap().into_inner();
-        assert_eq!(read.clustering.unwrap(), found);
-        let list = clusterings.list_clusterings(bank.user("analyst", "/", pb::ListClusteringsRequest::default())).await;
-        assert_eq!(list.unwrap().into_inner().clusterings, [found]);
-        let members = memberships.list_members(bank.user("analyst", "/", list_members("km/0"))).await.unwrap();
-        assert_eq!(ids(&members.into_inner().members), ["E-1", "E-2"]);
-        let row = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("W-1"))).await.unwrap().into_inner();
-        assert_eq!(row.memberships, ["km/1"]);
-        let row = memberships.evaluate_customer(bank.user("analyst", "/", evaluate("W-2"))).await.unwrap().into_inner();
-        assert!(row.memberships.is_empty());
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_clustering_is_named() {
-    let bank = Bank::open(test::sqlite()).await;
-    let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
-    let write = |message| bank.user("analyst", "/", message);
-    let unknown = create_clustering("km", &["balance_total", "colour", "has_card"], 2);
-    let fields = invalid(clusterings.create_clustering(write(unknown)).await, ErrorReason::InvalidField);
-    assert_eq!(fields, ["clustering.features[1]", "clustering.features[2]"]);
-    let answer = clusterings.create_clustering(write(create_clustering("km", &[], 1))).await;
-    assert_eq!(invalid(answer, ErrorReason::InvalidField), ["clustering.features", "clustering.k"]);
-    let wide = clusterings.create_clustering(write(create_clustering("km", &["balance_total"], 4))).await;
-    refused(wide, Code::FailedPrecondition, ErrorReason::WrongState);
-    let get = pb::GetClusteringRequest { clustering_id: "km".into() };
-    refused(clusterings.get_clustering(bank.user("analyst", "/", get)).await, Code::NotFound, ErrorReason::NotFound);
+    assert_eq!(names, ["lifecycle_corporate", "lifecycle_retail", "tier_corporate", "tier_retail", "wealth_grid"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -400,6 +424,106 @@ async fn members_come_in_pages_within_the_callers_path() {
     refused(memberships.list_members(list("/hq/east", west)).await, Code::PermissionDenied, ErrorReason::OutOfScope);
     let own = memberships.list_members(bank.own("E-2", list_members("all"))).await;
     refused(own, Code::PermissionDenied, ErrorReason::OutOfScope);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_is_explained_clause_by_clause_with_what_is_nearest_to_change_it() {
+    Bank::each(async |bank| {
+        let mut segments = SegmentServiceClient::new(bank.channel.clone());
+        let mut memberships = MembershipServiceClient::new(bank.channel.clone());
+        let rule = "balance_total >= 1000 && (has_tag(\"vip\") || has_card) && days_since(open_day) > 90";
+        segments.create_segment(bank.user("strategist", "/", create_segment("rich", rule))).await.unwrap();
+        let mut ask = async |id: &str| {
+            let asked = bank.user("analyst", "/", explain(id, "rich"));
+            memberships.explain_membership(asked).await.unwrap().into_inner()
+        };
+        let told = ask("E-1").await;
+        assert_eq!(
+            (told.member, told.actual_membership.as_str(), told.customer_key.as_str()),
+            (false, "", "key of E-1")
+        );
+        assert!(!told.position.is_empty() && told.fresh_time.is_some() && told.as_of_time.is_some());
+        assert_eq!(told.business_day, "2026-11-22");
+        let whole = told.rules[0].clause.clone().unwrap();
+        assert_eq!(
+            (told.rules[0].truth(), whole.kind(), whole.part.as_str()),
+            (pb::Truth::False, pb::ClauseKind::All, rule)
+        );
+        let said: Vec<_> = whole.clauses.iter().map(|clause| (clause.part.as_str(), clause.truth())).collect();
+        assert_eq!(
+            said,
+            [
+                ("balance_total >= 1000", pb::Truth::False),
+                ("has_tag(\"vip\") || has_card", pb::Truth::True),
+                ("days_since(open_day) > 90", pb::Truth::False),
+            ]
+        );
+        let of = Some(pb::seen_value::Of::Feature("balance_total".into()));
+        assert_eq!(whole.clauses[0].seen, [pb::SeenValue { of, value: Some(Value { kind: Some(number(100.0)) }) }]);
+        let either = &whole.clauses[1].clauses;
+        assert_eq!((either[0].truth(), either[1].truth()), (pb::Truth::True, pb::Truth::Unknown));
+        let changes: Vec<_> =
+            told.changes.iter().map(|change| (change.part.as_str(), change.need(), change.value.clone())).collect();
+        assert_eq!(
+            changes,
+            [
+                ("balance_total >= 1000", pb::RuleNeed::AtLeast, Some(Value { kind: Some(number(1000.0)) })),
+                ("days_since(open_day) > 90", pb::RuleNeed::AtMost, Some(Value { kind: Some(day("2026-08-23")) })),
+            ]
+        );
+        assert_eq!(told.changes[1].by_itself_day, "2027-01-31");
+        assert!(told.changes.iter().all(|change| change.becomes && change.distance > 0.0), "{told:?}");
+        let unknown = ask("W-2").await;
+        assert_eq!((unknown.member, unknown.rules[0].truth()), (false, pb::Truth::Unknown));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_set_is_explained_by_the_parts_before_it_too() {
+    let bank = Bank::open(test::sqlite()).await;
+    let mut sets = SegmentSetServiceClient::new(bank.channel.clone());
+    let mut memberships = MembershipServiceClient::new(bank.channel.clone());
+    let parts = [("rich", "balance_total > 1000"), ("retail", "customer_type == \"retail\"")];
+    sets.create_segment_set(bank.user("strategist", "/", create_segment_set("tier", &parts))).await.unwrap();
+    let mut ask = async |id: &str, membership: &str| {
+        let asked = bank.user("analyst", "/", explain(id, membership));
+        memberships.explain_membership(asked).await.unwrap().into_inner()
+    };
+    let second = ask("E-2", "tier/retail").await;
+    assert_eq!((second.member, second.actual_membership.as_str()), (false, "tier/rich"));
+    let said: Vec<_> = second.rules.iter().map(|rule| (rule.part_id.as_str(), rule.truth())).collect();
+    assert_eq!(said, [("rich", pb::Truth::True), ("retail", pb::Truth::True)]);
+    let nearest = &second.changes[0];
+    assert_eq!((nearest.part_id.as_str(), nearest.need(), nearest.becomes), ("rich", pb::RuleNeed::AtMost, false));
+    let rest = ask("E-1", "tier/other").await;
+    assert_eq!((rest.member, rest.actual_membership.as_str(), rest.rules.len()), (false, "tier/retail", 2));
+    assert_eq!((rest.changes.len(), rest.changes[0].need()), (1, pb::RuleNeed::Other));
+    let other = ask("W-2", "tier/other").await;
+    assert!(other.member && other.changes.len() == 1, "{other:?}");
+    let own = ask("E-1", "tier/retail").await;
+    assert_eq!((own.member, own.changes.len(), own.rules.len()), (true, 1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_explained_is_said() {
+    let bank = Bank::open(test::sqlite()).await;
+    let mut segments = SegmentServiceClient::new(bank.channel.clone());
+    let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
+    let mut memberships = MembershipServiceClient::new(bank.channel.clone());
+    segments.create_segment(bank.user("strategist", "/", create_segment("s", "has_card"))).await.unwrap();
+    let clustering = create_clustering("km", &["balance_total"], 2);
+    clusterings.create_clustering(bank.user("strategist", "/", clustering)).await.unwrap();
+    let all = memberships.list_memberships(bank.user("analyst", "/", pb::ListMembershipsRequest {})).await.unwrap();
+    let cluster = all.into_inner().memberships.into_iter().find(|name| name.starts_with("km/")).unwrap();
+    let mut ask = async |path: &str, id: &str, membership: &str| {
+        memberships.explain_membership(bank.user("analyst", path, explain(id, membership))).await
+    };
+    refused(ask("/", "E-1", &cluster).await, Code::FailedPrecondition, ErrorReason::WrongState);
+    refused(ask("/", "E-1", "nothing").await, Code::NotFound, ErrorReason::NotFound);
+    refused(ask("/", "nobody", "s").await, Code::NotFound, ErrorReason::NotFound);
+    assert_eq!(invalid(ask("/", "E-1", "").await, ErrorReason::InvalidField), ["membership"]);
+    refused(ask("/hq/west", "E-1", "s").await, Code::PermissionDenied, ErrorReason::OutOfScope);
 }
 
 #[tokio::test(flavor = "multi_thread")]

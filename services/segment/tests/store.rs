@@ -10,9 +10,13 @@ use huan_proto::profile::v1 as profile;
 use huan_segment::Migrator;
 use huan_segment::memory::Memory;
 use huan_segment::store::build::{Found, create_build, members_of, newest_builds};
+use huan_segment::store::definition_version::Author;
 use huan_segment::store::entity::{
-    clustering, membership_version, segment, segment_set, segment_set_part, tenant, vector,
+    clustering, clustering_job, clustering_promotion, definition_version, distribution, insight, insight_comment,
+    insight_evidence, insight_vote, lease, membership_code, membership_day, membership_move, membership_state,
+    membership_version, segment, segment_set, segment_set_part, segment_source, tenant, vector,
 };
+use huan_segment::store::entity::{dataset, dataset_page, model_body, model_version};
 use huan_segment::store::segment as segments;
 use huan_segment::store::vector::{page_of_vectors, put_vectors};
 use prost::Message as _;
@@ -108,9 +112,10 @@ async fn another_tenants_segments_are_not_found() {
             revision: 1,
             request_id: "r".into(),
         };
+        let by = Author::default();
         let twice = tokio::join!(
-            segments::create_segment(&store, model.clone()),
-            segments::create_segment(&store, model.clone())
+            segments::create_segment(&store, model.clone(), None, &by),
+            segments::create_segment(&store, model.clone(), None, &by)
         );
         assert_eq!((twice.0.unwrap(), twice.1.unwrap()), (model.clone(), model.clone()));
         let all = Page { limit: 10, after: None };
@@ -130,7 +135,25 @@ async fn entities_have_the_columns_of_their_tables() {
         same_columns::<segment_set::Entity>(&store).await;
         same_columns::<segment_set_part::Entity>(&store).await;
         same_columns::<clustering::Entity>(&store).await;
+        same_columns::<clustering_job::Entity>(&store).await;
+        same_columns::<clustering_promotion::Entity>(&store).await;
         same_columns::<membership_version::Entity>(&store).await;
+        same_columns::<dataset::Entity>(&store).await;
+        same_columns::<dataset_page::Entity>(&store).await;
+        same_columns::<model_version::Entity>(&store).await;
+        same_columns::<model_body::Entity>(&store).await;
+        same_columns::<definition_version::Entity>(&store).await;
+        same_columns::<segment_source::Entity>(&store).await;
+        same_columns::<membership_code::Entity>(&store).await;
+        same_columns::<membership_state::Entity>(&store).await;
+        same_columns::<membership_move::Entity>(&store).await;
+        same_columns::<membership_day::Entity>(&store).await;
+        same_columns::<lease::Entity>(&store).await;
+        same_columns::<distribution::Entity>(&store).await;
+        same_columns::<insight::Entity>(&store).await;
+        same_columns::<insight_evidence::Entity>(&store).await;
+        same_columns::<insight_comment::Entity>(&store).await;
+        same_columns::<insight_vote::Entity>(&store).await;
     })
     .await;
 }

@@ -40,6 +40,13 @@ impl MembershipService for Hop {
         }
     }
 
+    async fn explain_membership(
+        &self,
+        _: Request<pb::ExplainMembershipRequest>,
+    ) -> Result<Response<pb::ExplainMembershipResponse>, Status> {
+        Err(Status::invalid_argument("the bare chain only evaluates"))
+    }
+
     async fn list_members(
         &self,
         _: Request<pb::ListMembersRequest>,

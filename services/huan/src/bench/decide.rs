@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Calls in flight when a rate is measured.
-const IN_FLIGHT: usize = 64;
+pub const IN_FLIGHT: usize = 64;
 
 /// Measures on a suite of its own, with the demo's map and customers.
 pub async fn run(options: &Options, evaluate: bool, decide: bool) -> Result<Vec<Row>> {
@@ -87,7 +87,8 @@ async fn decide_through_gateway(doors: &Doors, customers: &[String], length: Dur
     ])
 }
 
-async fn bare(hops: usize, answer: segment::EvaluateCustomerResponse, length: Duration) -> Result<f64> {
+/// Calls a second through a bare chain of so many hops, of which the last answers with this.
+pub async fn bare(hops: usize, answer: segment::EvaluateCustomerResponse, length: Duration) -> Result<f64> {
     let client = chain::start(hops, answer).await?;
     pace::closed(IN_FLIGHT, length, move |number| {
         let request = segment::EvaluateCustomerRequest { customer_id: format!("c{number:08}"), ..Default::default() };

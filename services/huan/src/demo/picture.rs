@@ -47,6 +47,7 @@ pub fn clusters(clustering: &Clustering) {
         let marks: Vec<String> = marks.iter().take(3).map(|(name, mean)| format!("{name} {mean:+.1}σ")).collect();
         println!("  {size:>9} customers   {}", marks.join(", "));
     }
+    println!("  as rules over features they repeat {:.1} % of it", clustering.accuracy * 100.0);
 }
 
 /// A round of decisions.

@@ -1,31 +1,34 @@
 //! A block of rows: the values of each type column by column, and whose they are. What the codes mean is not here.
 
-use super::{Customer, MISSING_DAY, MISSING_FLAG, MISSING_TEXT};
-use crate::catalogue::{Catalogue, Kind};
+use super::{Cells, Customer, MISSING_FLAG};
+use crate::catalogue::{Catalogue, Column, Kind};
 
 /// Rows in a chunk: 16 words of 64 bits, and few enough to be copied in some tens of microseconds.
 pub const ROWS: usize = 1024;
 
-/// Up to [`ROWS`] rows.
-#[derive(Clone)]
+/// One bit a row, the first row's lowest.
+pub type Words = [u64; ROWS / 64];
+
+/// Up to [`ROWS`] rows. A column without a value takes no memory.
+#[derive(Clone, Default)]
 pub struct Chunk {
-    /// Numbers; NaN = missing.
-    pub numbers: Block<f64>,
-    /// Codes of texts; [`MISSING_TEXT`] = missing.
-    pub texts: Block<u32>,
-    /// Days since the epoch; [`MISSING_DAY`] = missing.
-    pub days: Block<i32>,
-    /// 0, 1 or [`MISSING_FLAG`].
-    pub flags: Block<u8>,
+    numbers: Vec<Cells>,
+    texts: Vec<Cells>,
+    days: Vec<Cells>,
+    flags: Vec<Bits>,
+    tag_sets: Cells,
+    present: Words,
     owners: Vec<Owner>,
     spelled: String,
 }
 
-/// Columns of one type, one after the other, [`ROWS`] values each.
-#[derive(Clone)]
-pub struct Block<T> {
-    values: Vec<T>,
-    missing: T,
+/// One column of flags.
+#[derive(Clone, Default)]
+pub struct Bits {
+    /// Rows for which it is true.
+    pub yes: Words,
+    /// Rows for which it is false.
+    pub no: Words,
 }
 
 /// Whose row it is, and since when it is true. `id_len` is 0 while the row is nobody's.
@@ -36,20 +39,6 @@ struct Owner {
     id_len: u8,
     key_len: u8,
     path: u32,
-    tag_set: u32,
-}
-
-impl Default for Chunk {
-    fn default() -> Self {
-        Self {
-            numbers: Block::new(f64::NAN),
-            texts: Block::new(MISSING_TEXT),
-            days: Block::new(MISSING_DAY),
-            flags: Block::new(MISSING_FLAG),
-            owners: Vec::new(),
-            spelled: String::new(),
-        }
-    }
 }
 
 impl Chunk {
@@ -68,6 +57,41 @@ impl Chunk {
         self.owners.get(at).is_none_or(|owner| owner.id_len == 0)
     }
 
+    /// The rows that are customers.
+    pub fn present(&self) -> &Words {
+        &self.present
+    }
+
+    /// A column of numbers, texts or days; `None` if the chunk has no such column yet.
+    pub fn cells(&self, column: Column) -> Option<&Cells> {
+        match column.kind {
+            Kind::Number => self.numbers.get(column.slot),
+            Kind::Text => self.texts.get(column.slot),
+            Kind::Day => self.days.get(column.slot),
+            Kind::Flag => None,
+        }
+    }
+
+    /// A column of flags; `None` if the chunk has no such column yet.
+    pub fn bits(&self, slot: usize) -> Option<&Bits> {
+        self.flags.get(slot)
+    }
+
+    /// A flag: 0, 1 or [`MISSING_FLAG`].
+    pub fn flag(&self, slot: usize, at: usize) -> u8 {
+        let Some(bits) = self.flags.get(slot) else { return MISSING_FLAG };
+        match (has(&bits.yes, at), has(&bits.no, at)) {
+            (true, _) => 1,
+            (false, true) => 0,
+            (false, false) => MISSING_FLAG,
+        }
+    }
+
+    /// Codes of the customers' sets of tags.
+    pub fn tag_sets(&self) -> &Cells {
+        &self.tag_sets
+    }
+
     /// The customer's id and key.
     pub fn ids(&self, at: usize) -> (&str, &str) {
         let owner = self.owners[at];
@@ -80,28 +104,39 @@ impl Chunk {
         self.owners[at].path
     }
 
-    /// Code of the customer's set of tags.
-    pub fn tag_set(&self, at: usize) -> u32 {
-        self.owners[at].tag_set
-    }
-
     /// Business time of the vector, in microseconds since the epoch.
     pub fn as_of(&self, at: usize) -> i64 {
         self.owners[at].as_of
     }
 
     pub(super) fn widen(&mut self, catalogue: &Catalogue) {
-        self.numbers.widen(catalogue.width(Kind::Number));
-        self.texts.widen(catalogue.width(Kind::Text));
-        self.days.widen(catalogue.width(Kind::Day));
-        self.flags.widen(catalogue.width(Kind::Flag));
+        let columns = [(&mut self.numbers, Kind::Number), (&mut self.texts, Kind::Text), (&mut self.days, Kind::Day)];
+        for (columns, kind) in columns {
+            grow(columns, catalogue.width(kind));
+        }
+        grow(&mut self.flags, catalogue.width(Kind::Flag));
     }
 
     pub(super) fn clear(&mut self, at: usize) {
-        self.numbers.clear(at);
-        self.texts.clear(at);
-        self.days.clear(at);
-        self.flags.clear(at);
+        let columns = self.numbers.iter_mut().chain(&mut self.texts).chain(&mut self.days);
+        columns.for_each(|cells| cells.clear(at));
+        self.flags.iter_mut().for_each(|bits| bits.put(at, None));
+    }
+
+    pub(super) fn set_number(&mut self, slot: usize, at: usize, value: f64) {
+        self.numbers[slot].set_number(at, value);
+    }
+
+    pub(super) fn set_text(&mut self, slot: usize, at: usize, code: u32) {
+        self.texts[slot].set_code(at, code);
+    }
+
+    pub(super) fn set_day(&mut self, slot: usize, at: usize, day: i32) {
+        self.days[slot].set_whole(at, day);
+    }
+
+    pub(super) fn set_flag(&mut self, slot: usize, at: usize, flag: bool) {
+        self.flags[slot].put(at, Some(flag));
     }
 
     pub(super) fn set_customer(&mut self, at: usize, customer: Customer<'_>, path: u32, tag_set: u32) {
@@ -112,13 +147,43 @@ impl Chunk {
             self.spell(at, customer);
         }
         let owner = &mut self.owners[at];
-        (owner.as_of, owner.path, owner.tag_set) = (customer.as_of, path, tag_set);
+        (owner.as_of, owner.path) = (customer.as_of, path);
+        self.tag_sets.set_code(at, tag_set);
+        mark(&mut self.present, at, true);
     }
 
     /// Makes the row nobody's.
     pub(super) fn forget(&mut self, at: usize) {
         self.owners[at] = Owner::default();
+        mark(&mut self.present, at, false);
+        self.tag_sets.clear(at);
         self.clear(at);
+    }
+
+    /// Puts a whole column in its place.
+    pub(super) fn put_cells(&mut self, column: Column, cells: Cells) {
+        let columns = match column.kind {
+            Kind::Number => &mut self.numbers,
+            Kind::Text => &mut self.texts,
+            Kind::Day => &mut self.days,
+            Kind::Flag => return,
+        };
+        grow(columns, column.slot + 1);
+        columns[column.slot] = cells;
+    }
+
+    pub(super) fn put_tag_sets(&mut self, cells: Cells) {
+        self.tag_sets = cells;
+    }
+
+    /// Takes over another chunk's row: whether it is anybody's, and these flags.
+    pub(super) fn copy_bits(&mut self, at: usize, from: &Self, row: usize, flags: &[Column]) {
+        mark(&mut self.present, at, has(&from.present, row));
+        for slot in flags.iter().map(|column| column.slot) {
+            grow(&mut self.flags, slot + 1);
+            let flag = from.flag(slot, row);
+            self.flags[slot].put(at, (flag != MISSING_FLAG).then_some(flag == 1));
+        }
     }
 
     fn spell(&mut self, at: usize, customer: Customer<'_>) {
@@ -136,42 +201,36 @@ impl Chunk {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.numbers.values.capacity() * 8
-            + self.texts.values.capacity() * 4
-            + self.days.values.capacity() * 4
-            + self.flags.values.capacity()
+        let columns = self.numbers.iter().chain(&self.texts).chain(&self.days).chain([&self.tag_sets]);
+        let places = self.numbers.capacity() + self.texts.capacity() + self.days.capacity();
+        size_of::<Self>()
+            + columns.map(Cells::bytes).sum::<usize>()
+            + places * size_of::<Cells>()
+            + self.flags.capacity() * size_of::<Bits>()
             + self.owners.capacity() * size_of::<Owner>()
             + self.spelled.capacity()
     }
 }
 
-impl<T: Copy> Block<T> {
-    fn new(missing: T) -> Self {
-        Self { values: Vec::new(), missing }
+impl Bits {
+    fn put(&mut self, at: usize, flag: Option<bool>) {
+        mark(&mut self.yes, at, flag == Some(true));
+        mark(&mut self.no, at, flag == Some(false));
     }
+}
 
-    /// A value; `None` if the chunk has no such column yet.
-    pub fn get(&self, slot: usize, at: usize) -> Option<T> {
-        self.values.get(slot * ROWS + at).copied()
-    }
+fn has(words: &Words, at: usize) -> bool {
+    words[at / 64] >> (at % 64) & 1 == 1
+}
 
-    /// A whole column; empty if the chunk has no such column yet.
-    pub fn column(&self, slot: usize) -> &[T] {
-        self.values.get(slot * ROWS..(slot + 1) * ROWS).unwrap_or(&[])
-    }
+fn mark(words: &mut Words, at: usize, is: bool) {
+    let bit = 1 << (at % 64);
+    words[at / 64] = if is { words[at / 64] | bit } else { words[at / 64] & !bit };
+}
 
-    pub(super) fn set(&mut self, slot: usize, at: usize, value: T) {
-        self.values[slot * ROWS + at] = value;
-    }
-
-    fn widen(&mut self, width: usize) {
-        if self.values.len() < width * ROWS {
-            self.values.reserve_exact(width * ROWS - self.values.len());
-            self.values.resize(width * ROWS, self.missing);
-        }
-    }
-
-    fn clear(&mut self, at: usize) {
-        self.values.iter_mut().skip(at).step_by(ROWS).for_each(|value| *value = self.missing);
+fn grow<T: Clone + Default>(columns: &mut Vec<T>, width: usize) {
+    if columns.len() < width {
+        columns.reserve_exact(width - columns.len());
+        columns.resize(width, T::default());
     }
 }

@@ -37,6 +37,19 @@ impl Names {
         })
     }
 
+    /// The code of a set of tags that was seen before.
+    pub fn known_tag_set(&self, tags: &[String]) -> Option<u32> {
+        let mut set = tags.iter().map(|tag| self.tags.code(tag)).collect::<Option<Vec<u32>>>()?;
+        set.sort_unstable();
+        set.dedup();
+        self.sets.get(set.as_slice()).copied()
+    }
+
+    /// How many sets of tags there are.
+    pub fn tag_sets(&self) -> usize {
+        self.by_set.len()
+    }
+
     /// The tags in a set, ascending by code.
     pub fn tags_of(&self, set: u32) -> &[u32] {
         &self.by_set[set as usize]
@@ -55,8 +68,28 @@ impl Dictionary {
         code
     }
 
+    /// The code of a spelling that was seen before.
+    pub fn code(&self, spelling: &str) -> Option<u32> {
+        self.codes.get(spelling).copied()
+    }
+
     /// What a code stands for.
     pub fn spelling(&self, code: u32) -> &str {
         &self.spellings[code as usize]
+    }
+
+    /// How many spellings there are.
+    pub fn len(&self) -> usize {
+        self.spellings.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.spellings.is_empty()
+    }
+
+    /// All spellings, in the order of their codes.
+    pub fn spellings(&self) -> impl Iterator<Item = &str> {
+        self.spellings.iter().map(AsRef::as_ref)
     }
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Rpc, tenant};
 use crate::catalogue::{Catalogue, Feature};
-use crate::memory::State;
+use crate::memory::{State, Tenant};
 use crate::store::build::members_of;
 use crate::{columns, convert};
 
@@ -31,10 +31,20 @@ impl MembershipService for Rpc {
         let _span = tracing::info_span!("read_vector").entered();
         // Read before the vector, so that neither says more than the vector holds.
         let (position, fresh) = (self.status.cursor(), self.status.caught_up());
-        let mut response = self.memory.tenant(&tenant).read(|state| evaluate(state, &asked))?;
+        let tenant = self.memory.tenant(&tenant);
+        let mut response = tenant.read(|state| evaluate(&tenant, state, &asked))?;
         response.position = position.map(|position| position.to_string()).unwrap_or_default();
         response.fresh_time = fresh.map(clock::timestamp);
         Ok(Response::new(response))
+    }
+
+    async fn explain_membership(
+        &self,
+        request: Request<pb::ExplainMembershipRequest>,
+    ) -> Result<Response<pb::ExplainMembershipResponse>, Status> {
+        let tenant = tenant(&request)?;
+        let (customer_id, membership) = convert::explain_membership(request.get_ref())?;
+        Ok(Response::new(self.explain(&tenant, &customer_id, &membership).await?))
     }
 
     async fn list_members(
@@ -94,7 +104,12 @@ impl Rpc {
     }
 
     /// The members of a membership. Errors: NotFound if there is no such, WrongState if it was never built.
-    async fn members(&self, tenant: &str, membership: &str, version: Option<i64>) -> OurResult<(i64, RoaringBitmap)> {
+    pub(super) async fn members(
+        &self,
+        tenant: &str,
+        membership: &str,
+        version: Option<i64>,
+    ) -> OurResult<(i64, RoaringBitmap)> {
         self.memory.refresh_changed(&self.store).await?;
         let names = self.memory.tenant(tenant).read(|state| state.live.names());
         if names.binary_search_by(|name| name.as_str().cmp(membership)).is_err() {
@@ -106,7 +121,11 @@ impl Rpc {
 }
 
 /// All from memory, under the tenant's lock.
-fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb::EvaluateCustomerResponse> {
+fn evaluate(
+    tenant: &Tenant,
+    state: &State,
+    asked: &pb::EvaluateCustomerRequest,
+) -> OurResult<pb::EvaluateCustomerResponse> {
     let features = features(&state.catalogue, &asked.features)?;
     let row = state
         .columns
@@ -117,8 +136,9 @@ fn evaluate(state: &State, asked: &pb::EvaluateCustomerRequest) -> OurResult<pb:
         customer_key: customer.customer_key.to_owned(),
         features: features.iter().map(|feature| feature.name.clone()).collect(),
         values: features.iter().map(|feature| row.value(feature.column)).collect(),
-        memberships: state.live.memberships(&row),
+        memberships: tenant.memberships(state, &row),
         tags: row.tags(),
+        scores: state.models.scores(&row),
         as_of_time: Some(clock::timestamp(clock::from_micros(customer.as_of))),
         ..Default::default()
     })
@@ -162,8 +182,7 @@ fn members_page(
 ) -> (Vec<pb::Member>, Option<u32>) {
     let seen = bitmap.range(from..).filter_map(|ordinal| {
         let customer = rows.customer(ordinal).filter(|customer| sees(customer))?;
-        let (customer_id, customer_key) = (customer.customer_id.to_owned(), customer.customer_key.to_owned());
-        Some((ordinal, pb::Member { customer_id, customer_key }))
+        Some((ordinal, convert::member(&customer)))
     });
     let mut page: Vec<_> = seen.take(limit + 1).collect();
     let more = page.len() > limit;

@@ -1,8 +1,10 @@
-//! The value of a typed tree for one row. No allocation, no failure: what cannot be reckoned is unknown.
+//! The value of a typed tree for one row. No failure: what cannot be reckoned is unknown. Only a text in other letters is
+//! allocated.
 
-use chrono::{Datelike, Days, NaiveDate};
+use std::borrow::Cow;
 
-use super::tree::{Arithmetic, DayExpr, FlagExpr, NumberExpr, TextExpr};
+pub(super) use super::calendar::years_between;
+use super::tree::{Arithmetic, DayExpr, FlagExpr, NumberExpr, SpellingExpr, TextExpr};
 use crate::catalogue::{Column, Kind};
 use crate::columns::{MISSING_DAY, MISSING_FLAG, MISSING_TEXT, Row};
 
@@ -18,7 +20,7 @@ pub enum Truth {
 }
 
 impl Truth {
-    fn not(self) -> Self {
+    pub(super) fn not(self) -> Self {
         match self {
             Self::False => Self::True,
             Self::Unknown => Self::Unknown,
@@ -26,7 +28,15 @@ impl Truth {
         }
     }
 
-    fn of(known: Option<bool>) -> Self {
+    /// Whether both are true or both false.
+    pub(super) fn same(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (one, other) => Self::of(Some(one == other)),
+        }
+    }
+
+    pub(super) fn of(known: Option<bool>) -> Self {
         match known {
             None => Self::Unknown,
             Some(false) => Self::False,
@@ -54,10 +64,7 @@ pub(super) fn flag(expr: &FlagExpr, row: &Row<'_>) -> Truth {
             left => left.max(flag(right, row)),
         },
         FlagExpr::If(test, then, or) => choose(test, row, || flag(then, row), || flag(or, row), Truth::Unknown),
-        FlagExpr::Equal(left, right) => match (flag(left, row), flag(right, row)) {
-            (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
-            (left, right) => Truth::of(Some(left == right)),
-        },
+        FlagExpr::Equal(left, right) => flag(left, row).same(flag(right, row)),
         // Partial order answers nothing when either is NaN, which is what unknown is.
         FlagExpr::CompareNumber(comparison, left, right) => {
             let ordering = number(left, row).partial_cmp(&number(right, row));
@@ -78,10 +85,15 @@ pub(super) fn flag(expr: &FlagExpr, row: &Row<'_>) -> Truth {
         FlagExpr::StartsWith(value, start) => {
             Truth::of(known_text(value, row).map(|code| row.spelling(code).starts_with(start)))
         }
+        FlagExpr::HasTagPrefix(start) => Truth::of(Some(row.any_tag(|tag| tag.starts_with(start.as_str())))),
+        FlagExpr::Spelled(value, test) => Truth::of(spelling(value, row).map(|text| test.accepts(&text))),
+        FlagExpr::EqualSpelling(left, right) => {
+            Truth::of(spelling(left, row).zip(spelling(right, row)).map(|(left, right)| left == right))
+        }
     }
 }
 
-fn number(expr: &NumberExpr, row: &Row<'_>) -> f64 {
+pub(super) fn number(expr: &NumberExpr, row: &Row<'_>) -> f64 {
     match expr {
         NumberExpr::Literal(value) => *value,
         NumberExpr::Feature(slot) => row.number(*slot),
@@ -94,11 +106,35 @@ fn number(expr: &NumberExpr, row: &Row<'_>) -> f64 {
         NumberExpr::YearsSince(since) => {
             known_day(since, row).and_then(|since| years_between(since, row.today())).map_or(f64::NAN, f64::from)
         }
+        NumberExpr::Remainder(left, right) => number(left, row) % number(right, row),
+        NumberExpr::Absolute(inner) => number(inner, row).abs(),
+        NumberExpr::Least(each) => extreme(each, row, f64::min),
+        NumberExpr::Greatest(each) => extreme(each, row, f64::max),
+        NumberExpr::Size(value) => spelling(value, row).map_or(f64::NAN, |text| text.chars().count() as f64),
+        NumberExpr::Count(each) => count(each, row),
     }
 }
 
+/// NaN if one of them is, which `f64::min` and `f64::max` would pass over.
+fn extreme(each: &[NumberExpr], row: &Row<'_>, choose: fn(f64, f64) -> f64) -> f64 {
+    let numbers = each.iter().map(|each| number(each, row));
+    let chosen =
+        numbers.reduce(|one, other| if one.is_nan() || other.is_nan() { f64::NAN } else { choose(one, other) });
+    chosen.unwrap_or(f64::NAN)
+}
+
+fn count(each: &[FlagExpr], row: &Row<'_>) -> f64 {
+    each.iter()
+        .try_fold(0.0, |count, each| match flag(each, row) {
+            Truth::Unknown => None,
+            Truth::False => Some(count),
+            Truth::True => Some(count + 1.0),
+        })
+        .unwrap_or(f64::NAN)
+}
+
 /// Overflow and division by zero are not numbers, so they are unknown.
-fn reckon(operation: Arithmetic, left: f64, right: f64) -> f64 {
+pub(super) fn reckon(operation: Arithmetic, left: f64, right: f64) -> f64 {
     let value = match operation {
         Arithmetic::Add => left + right,
         Arithmetic::Subtract => left - right,
@@ -108,11 +144,11 @@ fn reckon(operation: Arithmetic, left: f64, right: f64) -> f64 {
     if value.is_finite() { value } else { f64::NAN }
 }
 
-fn day(expr: &DayExpr, row: &Row<'_>) -> i32 {
+pub(super) fn day(expr: &DayExpr, row: &Row<'_>) -> i32 {
     match expr {
-        DayExpr::Literal(value) => *value,
         DayExpr::Feature(slot) => row.day(*slot),
         DayExpr::If(test, then, or) => choose(test, row, || day(then, row), || day(or, row), MISSING_DAY),
+        fixed => fixed.on(row.today()).unwrap_or(MISSING_DAY),
     }
 }
 
@@ -121,6 +157,15 @@ fn text(expr: &TextExpr, row: &Row<'_>) -> u32 {
         TextExpr::Literal(code) => *code,
         TextExpr::Feature(slot) => row.text(*slot),
         TextExpr::If(test, then, or) => choose(test, row, || text(then, row), || text(or, row), MISSING_TEXT),
+    }
+}
+
+fn spelling<'a>(expr: &SpellingExpr, row: &Row<'a>) -> Option<Cow<'a, str>> {
+    match expr {
+        SpellingExpr::Text(text) => known_text(text, row).map(|code| Cow::Borrowed(row.spelling(code))),
+        SpellingExpr::Lower(inner) => spelling(inner, row).map(|text| Cow::Owned(text.to_ascii_lowercase())),
+        SpellingExpr::Upper(inner) => spelling(inner, row).map(|text| Cow::Owned(text.to_ascii_uppercase())),
+        SpellingExpr::If(test, then, or) => choose(test, row, || spelling(then, row), || spelling(or, row), None),
     }
 }
 
@@ -140,23 +185,11 @@ fn known_text(expr: &TextExpr, row: &Row<'_>) -> Option<u32> {
     Some(text(expr, row)).filter(|code| *code != MISSING_TEXT)
 }
 
-fn is_known(column: Column, row: &Row<'_>) -> bool {
+pub(super) fn is_known(column: Column, row: &Row<'_>) -> bool {
     match column.kind {
         Kind::Number => !row.number(column.slot).is_nan(),
         Kind::Text => row.text(column.slot) != MISSING_TEXT,
         Kind::Day => row.day(column.slot) != MISSING_DAY,
         Kind::Flag => row.flag(column.slot) != MISSING_FLAG,
     }
-}
-
-/// Whole years from one day to another, as people count age: one more on the birthday; 29 February turns on 1 March.
-fn years_between(since: i32, today: i32) -> Option<i32> {
-    let (since, today) = (date(since)?, date(today)?);
-    let before_birthday = (today.month(), today.day()) < (since.month(), since.day());
-    Some(today.year() - since.year() - i32::from(before_birthday))
-}
-
-fn date(day: i32) -> Option<NaiveDate> {
-    let (epoch, days) = (NaiveDate::default(), Days::new(u64::from(day.unsigned_abs())));
-    if day < 0 { epoch.checked_sub_days(days) } else { epoch.checked_add_days(days) }
 }

@@ -1,5 +1,10 @@
 //! The data files of tests/data, the bounds, and that the two ways to evaluate a rule agree.
 
+mod agreement;
+mod doc;
+mod nearest;
+mod random;
+
 use std::collections::BTreeMap;
 
 use huan_chassis::clock::Day;
@@ -10,7 +15,7 @@ use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use serde::Deserialize;
 
-use super::{MAX_BYTES, Rule, Truth};
+use super::{MAX_BYTES, MAX_COST, Place, Rule, Truth};
 use crate::catalogue::Catalogue;
 use crate::columns::{Columns, Customer, Names};
 use crate::live::Draft;
@@ -111,6 +116,8 @@ struct Refused {
 struct Expected {
     says: String,
     part: String,
+    /// Line and column.
+    at: Option<(i32, i32)>,
 }
 
 #[test]
@@ -121,7 +128,9 @@ fn bad_rules_have_the_faults_of_the_data_file() {
         assert_eq!(faults.len(), case.faults.len(), "{}: {faults:?}", case.rule);
         for (fault, expected) in faults.iter().zip(&case.faults) {
             assert!(fault.description.contains(&expected.says), "{}: {fault:?}", case.rule);
-            assert!(expected.part.is_empty() || fault.part == expected.part, "{}: {fault:?}", case.rule);
+            assert!(expected.part.is_empty() || fault.place.part == expected.part, "{}: {fault:?}", case.rule);
+            let at = (fault.place.line, fault.place.column);
+            assert_eq!(expected.at.unwrap_or(at), at, "{}: {fault:?}", case.rule);
         }
     }
 }
@@ -133,6 +142,11 @@ fn a_rule_is_bounded_in_length_nodes_and_depth() {
     assert!(check(&long).unwrap_err()[0].description.contains("at most 4096"));
     let wide = vec!["has_card"; 101].join(" || ");
     assert!(check(&wide).unwrap_err()[0].description.contains("at most 200"));
+    let deep = format!("{}has_card{}", "(".repeat(65), ")".repeat(65));
+    assert!(check(&deep).unwrap_err()[0].description.contains("nests 65 brackets; at most 64"));
+    assert!(check(&"(\"".repeat(MAX_BYTES / 2)).is_err());
+    let huge = "has_card && ".repeat((10 << 20) / 12);
+    assert_eq!(check(&huge).unwrap_err()[0].place, Place::default());
     assert!(check(&vec!["has_card"; 100].join(" || ")).is_ok());
 }
 
@@ -157,46 +171,14 @@ fn a_rule_names_the_features_that_it_reads() {
     assert_eq!(rule.features().collect::<Vec<_>>(), ["balance_total", "has_card", "region"]);
 }
 
-/// A random rule of type flag.
-fn random_flag(rng: &mut StdRng, depth: u32) -> String {
-    let inner = |rng: &mut StdRng| random_flag(rng, depth - 1);
-    match if depth == 0 { rng.gen_range(0..6) } else { rng.gen_range(0..12) } {
-        0 => ["has_card", "has_loan", "true", "false"].choose(rng).unwrap().to_string(),
-        1 => format!("has_tag(\"{}\")", ["vip", "new", "old"].choose(rng).unwrap()),
-        2 => format!("has({})", FEATURES.choose(rng).unwrap().0),
-        3 => format!("region in [\"{}\", \"north\"]", ["east", "west"].choose(rng).unwrap()),
-        4 => format!("customer_type {} \"retail\"", ["==", "!="].choose(rng).unwrap()),
-        5 => format!("days_since(last_event_day) > {}", rng.gen_range(0..100)),
-        6 => format!("({} && {})", inner(rng), inner(rng)),
-        7 => format!("({} || {})", inner(rng), inner(rng)),
-        8 => format!("!({})", inner(rng)),
-        9 => format!("({} ? {} : {})", inner(rng), inner(rng), inner(rng)),
-        10 => format!("(({}) == ({}))", inner(rng), inner(rng)),
-        _ => {
-            let comparison = ["<", "<=", ">", ">=", "==", "!="].choose(rng).unwrap();
-            format!("({} {comparison} {})", random_number(rng, depth), random_number(rng, depth))
-        }
-    }
-}
-
-fn random_number(rng: &mut StdRng, depth: u32) -> String {
-    match if depth == 0 { rng.gen_range(0..2) } else { rng.gen_range(0..4) } {
-        0 => rng.gen_range(-3..4).to_string(),
-        1 => ["balance_total", "txn_count_30d", "txn_count_90d"].choose(rng).unwrap().to_string(),
-        2 => "years_since(birth_day)".to_owned(),
-        _ => {
-            let operator = ["+", "-", "*", "/"].choose(rng).unwrap();
-            format!("({} {operator} {})", random_number(rng, depth - 1), random_number(rng, depth - 1))
-        }
-    }
-}
-
-fn random_vector(rng: &mut StdRng) -> profile::Vector {
+/// Each feature is known with this probability.
+fn random_vector(rng: &mut StdRng, known: f64) -> profile::Vector {
     let mut vector = profile::Vector::default();
-    for (number, (_, r#type)) in (1..).zip(FEATURES).filter(|_| rng.gen_bool(0.7)).collect::<Vec<_>>() {
+    for (number, (_, r#type)) in (1..).zip(FEATURES).filter(|_| rng.gen_bool(known)).collect::<Vec<_>>() {
         let kind = match r#type {
             ValueType::Number => value::Kind::Number(f64::from(rng.gen_range(-2..3))),
-            ValueType::Text => value::Kind::Text(["east", "west", "retail"].choose(rng).unwrap().to_string()),
+            ValueType::Text => value::Kind::Text(["east", "West", "retail", ""].choose(rng).unwrap().to_string()),
+            ValueType::Day if rng.gen_bool(0.3) => value::Kind::Day("1990-02-28".into()),
             ValueType::Day => value::Kind::Day(Day(today().0 - rng.gen_range(0..120)).to_string()),
             _ => value::Kind::Flag(rng.r#gen()),
         };
@@ -208,15 +190,60 @@ fn random_vector(rng: &mut StdRng) -> profile::Vector {
 }
 
 #[test]
+fn a_rule_is_bounded_in_cost_before_it_is_built() {
+    let check = |rule: &str| Rule::new(rule, &catalogue(), &mut Names::default());
+    assert_eq!(check("balance_total > 100").unwrap().cost(), 3);
+    let many = vec!["region.matches(\"a+\")"; 45].join(" || ");
+    let faults = check(&many).unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].description.contains("costs too much from here on: more than 1000 units"), "{faults:?}");
+    assert!(faults[0].place.column > 500, "{faults:?}");
+    // Each list multiplies the one within: 4^12 conditions, were they all built.
+    let lists = "[1, 2, 3, 4].all(x, ".repeat(12) + "x > 0" + &")".repeat(12);
+    assert!(check(&lists).unwrap_err()[0].description.contains("costs too much"));
+    assert!(check("[1, 2, 3, 4].all(x, x > balance_total)").unwrap().cost() < MAX_COST);
+}
+
+#[test]
+fn an_element_of_a_list_cannot_speak_of_itself() {
+    let check = |rule: &str| Rule::new(rule, &catalogue(), &mut Names::default());
+    assert!(check("[x].all(x, x > 0)").unwrap_err()[0].description.contains("no feature is called x"));
+    assert!(check("[balance_total].all(x, [x + 1].exists(x, x > 0))").is_ok());
+}
+
+#[test]
+fn a_tag_or_text_that_nobody_has_is_hinted_at() {
+    let mut names = Names::default();
+    names.tags.intern("vip");
+    names.texts.intern("retail");
+    let rule = "has_tag(\"vpi\") || customer_type ==\n \"retial\" || has_tag(\"vip\") || region in [\"retail\"]";
+    let parsed = super::Parsed::new(rule).unwrap();
+    let (_, hints) = Rule::check_with_hints(&parsed, &catalogue(), &mut names).unwrap();
+    let told: Vec<_> =
+        hints.iter().map(|hint| (hint.description.as_str(), hint.place.line, hint.place.column)).collect();
+    assert_eq!(
+        told,
+        [
+            ("no customer has the tag \"vpi\" so far; did you mean \"vip\"?", 1, 9),
+            ("no customer has the text \"retial\" so far; did you mean \"retail\"?", 2, 2),
+        ]
+    );
+    let meant =
+        |rule: &str| super::Parsed::new(rule).and_then(|parsed| Rule::check(&parsed, &catalogue(), &mut names.clone()));
+    assert!(meant("vip").unwrap_err()[0].description.contains("did you mean has_tag(\"vip\")?"));
+    assert!(meant("region == retail").unwrap_err()[0].description.contains("a text stands in quotes"));
+}
+
+#[test]
 fn one_customer_and_all_customers_are_judged_alike() {
     let mut rng = StdRng::seed_from_u64(20261122);
     let mut columns = Columns::default();
     for ordinal in 0..1500 {
-        put(&mut columns, ordinal, &random_vector(&mut rng));
+        put(&mut columns, ordinal, &random_vector(&mut rng, 0.7));
     }
     let mut some = 0;
     for _ in 0..150 {
-        let source = random_flag(&mut rng, 3);
+        let source = random::flag(&mut rng, 3).ours;
         let Ok(rule) = Rule::new(&source, &catalogue(), columns.names_mut()) else {
             continue;
         };

@@ -96,6 +96,22 @@ pub async fn newest_builds(store: &Store, of: &str, owners: &[String]) -> Result
     Ok(by_owner)
 }
 
+/// Reads one version of an owner's memberships; empty if there is no such.
+pub async fn builds_at(store: &Store, of: &str, owner_id: &str, version: i64) -> Result<Vec<Build>> {
+    let rows = Entity::find().filter(Column::Tenant.eq(of)).filter(Column::OwnerId.eq(owner_id));
+    let rows = rows.filter(Column::Version.eq(version)).select_only().columns(WITHOUT_BITMAP);
+    Ok(rows.into_model::<Build>().all(store.read()).await?)
+}
+
+/// Reads the newest versions of a membership, oldest first.
+pub async fn last_builds(store: &Store, of: &str, membership: &str, limit: u64) -> Result<Vec<Build>> {
+    let rows = Entity::find().filter(Column::Tenant.eq(of)).filter(Column::Membership.eq(membership));
+    let rows = rows.select_only().columns(WITHOUT_BITMAP).order_by_desc(Column::Version).limit(limit);
+    let mut builds = rows.into_model::<Build>().all(store.read()).await?;
+    builds.reverse();
+    Ok(builds)
+}
+
 /// Reads the members of a membership's version; of its newest if none is named. `None` if there is none.
 pub async fn members_of(
     store: &Store,
@@ -159,7 +175,8 @@ async fn read_bitmap<C: ConnectionTrait>(
     found.map(|bytes| RoaringBitmap::deserialize_from(bytes.as_slice()).map_err(broken)).transpose()
 }
 
-fn bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
+/// A bitmap as tables keep it.
+pub fn bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(bitmap.serialized_size());
     bitmap.serialize_into(&mut bytes).map_err(broken)?;
     Ok(bytes)

@@ -1,21 +1,25 @@
-//! Clusterings: made once together with their memberships, and never changed.
+//! Clusterings: made with their first fit, changed by each fit that is done, and by people's names and approval.
 
 use huan_chassis::page::Page;
-use huan_chassis::store::Store;
+use huan_chassis::store::{Store, Tx};
 use huan_chassis::{Error, Result};
+use huan_proto::segment::v1 as pb;
+use prost::Message as _;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     Select,
 };
 
-use super::build::{self, Found};
 use super::entity::clustering::{Column, Entity, Model};
-use super::{definition, tenant};
+use super::entity::clustering_job as job;
+use super::{clustering_job, definition, tenant};
+use crate::memory::decode;
 
 /// Reads one clustering. Errors: NotFound.
 pub async fn get_clustering(store: &Store, tenant: &str, clustering_id: &str) -> Result<Model> {
     let found = find(tenant).filter(Column::ClusteringId.eq(clustering_id)).one(store.read()).await?;
-    found.ok_or(Error::NotFound { what: "clustering", field: "clustering_id" })
+    found.ok_or(NOT_FOUND)
 }
 
 /// Reads the clustering that a request made, if it did.
@@ -32,9 +36,8 @@ pub async fn list_clusterings(store: &Store, tenant: &str, page: &Page) -> Resul
     Ok(rows.all(store.read()).await?)
 }
 
-/// Creates a clustering and the first version of its memberships, or answers with the one that the same request made.
-/// Errors: AlreadyExists.
-pub async fn create_clustering(store: &Store, clustering: Model, found: Found) -> Result<Model> {
+/// Creates a clustering with its first fit, or answers with the one that the same request made. Errors: AlreadyExists.
+pub async fn create_clustering(store: &Store, clustering: Model, job: job::Model) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &clustering.tenant).await?;
     let same = find(&clustering.tenant).filter(Column::RequestId.eq(&clustering.request_id)).one(&*tx).await?;
@@ -43,11 +46,52 @@ pub async fn create_clustering(store: &Store, clustering: Model, found: Found) -
     }
     let field = "clustering.clustering_id";
     definition::check_free(&tx, &clustering.tenant, &clustering.clustering_id, "clustering", field).await?;
+    clustering_job::insert_job(&tx, job).await?;
     Entity::insert(clustering.clone().into_active_model()).exec_without_returning(&*tx).await?;
-    build::insert_build(&tx, &clustering.tenant, &clustering.clustering_id, found).await?;
     tx.commit().await?;
     Ok(clustering)
 }
+
+/// Changes what is kept of a clustering, one change after the other. Errors: NotFound; what `change` has.
+pub async fn change_clustering<T>(
+    store: &Store,
+    tenant: &str,
+    clustering_id: &str,
+    change: impl FnOnce(&mut pb::Clustering) -> Result<T>,
+) -> Result<T> {
+    let tx = store.begin().await?;
+    tenant::touch(&tx, tenant).await?;
+    let found = find(tenant).filter(Column::ClusteringId.eq(clustering_id)).one(&*tx).await?;
+    let mut clustering: pb::Clustering = decode(&found.ok_or(NOT_FOUND)?.payload)?;
+    let answer = change(&mut clustering)?;
+    put_clustering(&tx, tenant, &clustering).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Replaces what is kept of a clustering by a later fit, within a transaction that has touched the tenant. Names that
+/// people gave while it ran stay.
+pub async fn replace_clustering(tx: &Tx, tenant: &str, fitted: pb::Clustering) -> Result<()> {
+    let found = find(tenant).filter(Column::ClusteringId.eq(&fitted.clustering_id)).one(&**tx).await?;
+    let kept: pb::Clustering = decode(&found.ok_or(NOT_FOUND)?.payload)?;
+    let mut fitted = fitted;
+    for cluster in &mut fitted.clusters {
+        let old = kept.clusters.iter().find(|old| old.number == cluster.number && old.renamed);
+        if let Some(old) = old.filter(|_| cluster.overlap > 0.0) {
+            (cluster.name, cluster.renamed) = (old.name.clone(), true);
+        }
+    }
+    put_clustering(tx, tenant, &fitted).await
+}
+
+async fn put_clustering(tx: &Tx, tenant: &str, clustering: &pb::Clustering) -> Result<()> {
+    let put = Entity::update_many().col_expr(Column::Payload, Expr::value(clustering.encode_to_vec()));
+    let put = put.filter(Column::Tenant.eq(tenant)).filter(Column::ClusteringId.eq(&clustering.clustering_id));
+    put.exec(&**tx).await?;
+    Ok(())
+}
+
+const NOT_FOUND: Error = Error::NotFound { what: "clustering", field: "clustering_id" };
 
 fn find(tenant: &str) -> Select<Entity> {
     Entity::find().filter(Column::Tenant.eq(tenant))

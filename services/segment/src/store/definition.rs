@@ -4,7 +4,7 @@ use huan_chassis::store::Tx;
 use huan_chassis::{Error, Result};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
-use super::entity::{clustering, segment, segment_set, segment_set_part, tenant};
+use super::entity::{clustering, segment, segment_set, segment_set_part, segment_source, tenant};
 
 /// Everything that puts a tenant's customers into groups.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,10 @@ pub struct Definitions {
     pub revision: i64,
     /// All segments.
     pub segments: Vec<segment::Model>,
+    /// Whom segments without a rule consist of.
+    pub sources: Vec<segment_source::Model>,
+    /// All sets.
+    pub sets: Vec<segment_set::Model>,
     /// All parts of all sets, in order.
     pub parts: Vec<segment_set_part::Model>,
     /// All clusterings.
@@ -26,6 +30,8 @@ pub async fn definitions_of<C: ConnectionTrait>(db: &C, of: &str) -> Result<Defi
     Ok(Definitions {
         revision: row.map_or(0, |row| row.revision),
         segments: segment::Entity::find().filter(segment::Column::Tenant.eq(of)).all(db).await?,
+        sources: segment_source::Entity::find().filter(segment_source::Column::Tenant.eq(of)).all(db).await?,
+        sets: segment_set::Entity::find().filter(segment_set::Column::Tenant.eq(of)).all(db).await?,
         parts: parts
             .order_by_asc(segment_set_part::Column::SegmentSetId)
             .order_by_asc(segment_set_part::Column::Place)

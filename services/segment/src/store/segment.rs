@@ -1,7 +1,7 @@
 //! Segments.
 
 use huan_chassis::page::Page;
-use huan_chassis::store::Store;
+use huan_chassis::store::{Store, Tx};
 use huan_chassis::{Error, Result};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -9,8 +9,12 @@ use sea_orm::{
     Select,
 };
 
+use super::definition_version::{Author, insert_version};
 use super::entity::segment::{Column, Entity, Model};
+use super::entity::segment_source;
+use super::segment_source::{insert_source, update_source};
 use super::{definition, tenant};
+use crate::convert;
 
 /// Reads one segment. Errors: NotFound.
 pub async fn get_segment(store: &Store, tenant: &str, segment_id: &str) -> Result<Model> {
@@ -27,8 +31,14 @@ pub async fn list_segments(store: &Store, tenant: &str, page: &Page) -> Result<V
     Ok(rows.all(store.read()).await?)
 }
 
-/// Creates a segment, or answers with the one that the same request made. Errors: AlreadyExists.
-pub async fn create_segment(store: &Store, segment: Model) -> Result<Model> {
+/// Creates a segment, with its source if it has no rule, or answers with the one that the same request made. Errors:
+/// AlreadyExists.
+pub async fn create_segment(
+    store: &Store,
+    segment: Model,
+    source: Option<segment_source::Model>,
+    by: &Author,
+) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &segment.tenant).await?;
     let same = find(&segment.tenant).filter(Column::RequestId.eq(&segment.request_id)).one(&*tx).await?;
@@ -37,12 +47,22 @@ pub async fn create_segment(store: &Store, segment: Model) -> Result<Model> {
     }
     definition::check_free(&tx, &segment.tenant, &segment.segment_id, "segment", "segment.segment_id").await?;
     Entity::insert(segment.clone().into_active_model()).exec_without_returning(&*tx).await?;
+    keep_version(&tx, &segment, source.as_ref(), by).await?;
+    if let Some(source) = source {
+        insert_source(&tx, source).await?;
+    }
     tx.commit().await?;
     Ok(segment)
 }
 
-/// Replaces a segment's name and rule if it still has the revision given. Errors: NotFound, StaleRevision.
-pub async fn update_segment(store: &Store, segment: Model) -> Result<Model> {
+/// Replaces a segment's name and rule, or cluster, if it still has the revision given. Errors: NotFound, StaleRevision,
+/// Invalid if it would become of another kind.
+pub async fn update_segment(
+    store: &Store,
+    segment: Model,
+    source: Option<segment_source::Model>,
+    by: &Author,
+) -> Result<Model> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &segment.tenant).await?;
     let found = find(&segment.tenant).filter(Column::SegmentId.eq(&segment.segment_id)).one(&*tx).await?;
@@ -50,6 +70,9 @@ pub async fn update_segment(store: &Store, segment: Model) -> Result<Model> {
     if found.revision != segment.revision {
         return Err(Error::StaleRevision { what: "segment" });
     }
+    let before = super::segment_source::get_source(&*tx, &segment.tenant, &segment.segment_id).await?;
+    keep_version(&tx, &found, before.as_ref(), &Author::default()).await?;
+    update_source(&tx, &segment.tenant, &segment.segment_id, source.as_ref()).await?;
     Entity::update_many()
         .col_expr(Column::DisplayName, Expr::value(&segment.display_name))
         .col_expr(Column::Rule, Expr::value(&segment.rule))
@@ -58,8 +81,15 @@ pub async fn update_segment(store: &Store, segment: Model) -> Result<Model> {
         .filter(Column::SegmentId.eq(&segment.segment_id))
         .exec(&*tx)
         .await?;
+    let segment = Model { revision: found.revision + 1, request_id: found.request_id, ..segment };
+    keep_version(&tx, &segment, source.as_ref(), by).await?;
     tx.commit().await?;
-    Ok(Model { revision: found.revision + 1, request_id: found.request_id, ..segment })
+    Ok(segment)
+}
+
+async fn keep_version(tx: &Tx, segment: &Model, source: Option<&segment_source::Model>, by: &Author) -> Result<()> {
+    let written = convert::segment(segment.clone(), source, &[]);
+    insert_version(tx, &segment.tenant, (&segment.segment_id, segment.revision), &written, by).await
 }
 
 fn find(tenant: &str) -> Select<Entity> {

@@ -9,9 +9,11 @@ use sea_orm::{
     QuerySelect as _, Select,
 };
 
+use super::definition_version::{Author, insert_version};
 use super::entity::segment_set::{Column, Entity, Model};
 use super::entity::segment_set_part as part;
 use super::{definition, tenant};
+use crate::convert;
 
 /// A set and its parts in order.
 pub type Whole = (Model, Vec<part::Model>);
@@ -37,7 +39,7 @@ pub async fn list_segment_sets(store: &Store, tenant: &str, page: &Page) -> Resu
 }
 
 /// Creates a set, or answers with the one that the same request made. Errors: AlreadyExists.
-pub async fn create_segment_set(store: &Store, (set, parts): Whole) -> Result<Whole> {
+pub async fn create_segment_set(store: &Store, (set, parts): Whole, by: &Author) -> Result<Whole> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &set.tenant).await?;
     let same = find(&set.tenant).filter(Column::RequestId.eq(&set.request_id)).one(&*tx).await?;
@@ -48,12 +50,14 @@ pub async fn create_segment_set(store: &Store, (set, parts): Whole) -> Result<Wh
     definition::check_free(&tx, &set.tenant, &set.segment_set_id, "segment set", field).await?;
     Entity::insert(set.clone().into_active_model()).exec_without_returning(&*tx).await?;
     insert_parts(&tx, &parts).await?;
+    let whole = (set, parts);
+    keep_version(&tx, &whole, by).await?;
     tx.commit().await?;
-    Ok((set, parts))
+    Ok(whole)
 }
 
 /// Replaces a set's name and parts if it still has the revision given. Errors: NotFound, StaleRevision.
-pub async fn update_segment_set(store: &Store, (set, parts): Whole) -> Result<Whole> {
+pub async fn update_segment_set(store: &Store, (set, parts): Whole, by: &Author) -> Result<Whole> {
     let tx = store.begin().await?;
     tenant::touch(&tx, &set.tenant).await?;
     let found = find(&set.tenant).filter(Column::SegmentSetId.eq(&set.segment_set_id)).one(&*tx).await?;
@@ -61,6 +65,7 @@ pub async fn update_segment_set(store: &Store, (set, parts): Whole) -> Result<Wh
     if found.revision != set.revision {
         return Err(Error::StaleRevision { what: "segment set" });
     }
+    keep_version(&tx, &with_parts(&*tx, found.clone()).await?, &Author::default()).await?;
     Entity::update_many()
         .col_expr(Column::DisplayName, Expr::value(&set.display_name))
         .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
@@ -71,8 +76,15 @@ pub async fn update_segment_set(store: &Store, (set, parts): Whole) -> Result<Wh
     let old = part::Entity::delete_many().filter(part::Column::Tenant.eq(&set.tenant));
     old.filter(part::Column::SegmentSetId.eq(&set.segment_set_id)).exec(&*tx).await?;
     insert_parts(&tx, &parts).await?;
+    let whole = (Model { revision: found.revision + 1, request_id: found.request_id, ..set }, parts);
+    keep_version(&tx, &whole, by).await?;
     tx.commit().await?;
-    Ok((Model { revision: found.revision + 1, request_id: found.request_id, ..set }, parts))
+    Ok(whole)
+}
+
+async fn keep_version(tx: &Tx, whole: &Whole, by: &Author) -> Result<()> {
+    let (set, written) = (&whole.0, convert::segment_set(whole.clone(), &[]));
+    insert_version(tx, &set.tenant, (&set.segment_set_id, set.revision), &written, by).await
 }
 
 async fn insert_parts(tx: &Tx, rows: &[part::Model]) -> Result<()> {

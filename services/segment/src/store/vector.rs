@@ -58,6 +58,29 @@ pub async fn erase_vector(tx: &Tx, tenant: &str, customer_key: &str) -> Result<O
     Ok(Some(row.customer_id))
 }
 
+/// Reads the ordinals of customers; an erased one is found by its random key. Who is not known is left out.
+pub async fn ordinals_of(tx: &Tx, tenant: &str, customers: &[&str]) -> Result<HashMap<String, u32>> {
+    let mut found = HashMap::with_capacity(customers.len());
+    for run in rows::runs(customers) {
+        let these = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::CustomerId.is_in(run));
+        let columns = these.select_only().columns([Column::CustomerId, Column::Ordinal]);
+        let rows = columns.into_tuple::<(String, i64)>().all(&**tx).await?;
+        found.extend(rows.into_iter().filter_map(|(id, ordinal)| Some((id, u32::try_from(ordinal).ok()?))));
+    }
+    Ok(found)
+}
+
+/// Reads the vectors at these ordinals.
+pub async fn vectors_at(store: &Store, tenant: &str, ordinals: &[u32]) -> Result<Vec<Model>> {
+    let mut found = Vec::with_capacity(ordinals.len());
+    for run in rows::runs(ordinals) {
+        let run = run.into_iter().map(i64::from);
+        let these = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::Ordinal.is_in(run));
+        found.extend(these.all(store.read()).await?);
+    }
+    Ok(found)
+}
+
 async fn ordinals(tx: &Tx, tenant: &str, vectors: &[Model]) -> Result<HashMap<String, i64>> {
     let mut known = HashMap::with_capacity(vectors.len());
     for chunk in vectors.chunks(CHUNK) {

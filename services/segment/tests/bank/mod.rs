@@ -21,7 +21,7 @@ use huan_proto::profile::v1::profile_change::Change;
 use huan_proto::profile::v1::profile_service_server::{ProfileService, ProfileServiceServer};
 use huan_proto::profile::v1::watch_profiles_response::Item;
 use huan_proto::types::v1::{Value, ValueType, value};
-use huan_segment::config::Definitions;
+use huan_segment::config::{Definitions, History};
 use huan_segment::{Config, serve};
 use prost::Message as _;
 use sea_orm_migration::prelude::*;
@@ -31,7 +31,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 pub const TENANT: &str = "bank";
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The features of every tenant here, by number from 1.
 pub const FEATURES: [(&str, ValueType); 5] = [
@@ -107,6 +107,25 @@ impl Bank {
         self.put_row(tenant, "", "", change).await
     }
 
+    /// Publishes that a customer was erased: by the random key alone.
+    pub async fn put_erasure(&self, customer_id: &str) -> Position {
+        let erasure = profile::Erasure { erase_time: Some(clock::timestamp(noon())) };
+        let change = Some(Change::Erasure(erasure));
+        let row = feed::Row {
+            tenant: TENANT.to_owned(),
+            kind: profile::ChangeKind::Erasure.into(),
+            customer_key: format!("key of {customer_id}"),
+            partition: feed::partition(customer_id),
+            owner_path: "/".to_owned(),
+            payload: profile::ProfileChange { header: None, change }.encode_to_vec(),
+            ..Default::default()
+        };
+        let tx = self.producer.begin().await.unwrap();
+        let position = feed::publish(&tx, vec![row]).await.unwrap();
+        tx.commit().await.unwrap();
+        position
+    }
+
     async fn put_row(&self, tenant: &str, customer_id: &str, owner_path: &str, change: Change) -> Position {
         let kind = match &change {
             Change::Tenant(_) => profile::ChangeKind::Tenant,
@@ -150,6 +169,11 @@ impl Bank {
         self.bearer(&Claims::user("u-1", TENANT, &[role], org_path, clock::system_now()), message)
     }
 
+    /// The same of a user of this name.
+    pub fn user_named<T>(&self, name: &str, role: &str, org_path: &str, message: T) -> Request<T> {
+        self.bearer(&Claims::user(name, TENANT, &[role], org_path, clock::system_now()), message)
+    }
+
     /// A channel app's request on behalf of one customer.
     pub fn own<T>(&self, customer_id: &str, message: T) -> Request<T> {
         let claims = Claims::user("app", TENANT, &["channel"], "/", clock::system_now());
@@ -190,7 +214,12 @@ pub fn day(day: &str) -> value::Kind {
 }
 
 fn settings(tenant: &str) -> profile::Tenant {
-    let source = profile::business_clock::Source::FixedTime(clock::timestamp(noon()));
+    settings_at(tenant, noon())
+}
+
+/// A tenant's settings, with its business clock standing still.
+pub fn settings_at(tenant: &str, time: chrono::DateTime<chrono::Utc>) -> profile::Tenant {
+    let source = profile::business_clock::Source::FixedTime(clock::timestamp(time));
     profile::Tenant {
         tenant_id: tenant.to_owned(),
         time_zone: "Asia/Shanghai".into(),
@@ -223,6 +252,8 @@ async fn serve_segment(
         auth: config::Auth { key_file: "none".into() },
         profile: config::Upstream { url: profile_url, timeout_millis: 5000 },
         definitions: Definitions { refresh_millis: 50 },
+        history: History { lease_millis: 15_000, look_millis: 50 },
+        feed: config::Feed { retention_hours: 1, poll_millis: 10, heartbeat_millis: 20 },
     };
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(serve(config, keys, listener, stopped.map(|_| ())));

@@ -1,27 +1,35 @@
-//! Operators: logic, comparison, membership of a list, arithmetic and the ternary.
+//! Operators: logic, comparison, arithmetic and the ternary.
 
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, Expr, operators};
+use cel::common::ast::{CallExpr, operators};
 
-use super::{Checker, Typed, a};
-use crate::rule::tree::{Arithmetic, Comparison, DayExpr, FlagExpr, NumberExpr, TextExpr};
+use super::{Checker, Typed, a, date};
+use crate::catalogue::Kind;
+use crate::rule::clause::{Clause, Shape};
+use crate::rule::tree::{Arithmetic, Comparison, DayExpr, FlagExpr, NumberExpr, SpellingExpr, TextExpr};
 
 impl Checker<'_> {
     /// Checks a call that is an operator; `None` if it is none.
     pub(super) fn operator(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Option<Typed>> {
         let name = call.func_name.as_str();
         Some(match (name, call.args.as_slice()) {
-            (operators::LOGICAL_AND, [left, right]) => self.both(left, right, FlagExpr::And),
-            (operators::LOGICAL_OR, [left, right]) => self.both(left, right, FlagExpr::Or),
-            (operators::LOGICAL_NOT, [inner]) => self.flag(inner).map(|inner| Typed::Flag(not(inner))),
+            (operators::LOGICAL_AND, [left, right]) => self.both(left, right),
+            (operators::LOGICAL_OR, [left, right]) => self.either(left, right),
+            (operators::LOGICAL_NOT, [inner]) => self.clause(inner).map(negate),
             (operators::CONDITIONAL, [test, then, or]) => self.conditional(node, test, then, or),
             (operators::NEGATE, [inner]) => {
                 self.number(inner).map(|inner| Typed::Number(NumberExpr::Negate(Box::new(inner))))
             }
-            (operators::IN, [value, list]) => self.is_in(value, list).map(Typed::Flag),
+            (operators::IN, [value, list]) => self.is_in(value, list),
+            (operators::MODULO, [left, right]) => {
+                let (left, right) = (self.number(left), self.number(right));
+                left.zip(right)
+                    .map(|(left, right)| Typed::Number(NumberExpr::Remainder(Box::new(left), Box::new(right))))
+            }
+            (operators::INDEX, _) => self.fault(node, "there are no places in lists: write in or exists"),
             (_, [left, right]) => {
                 if let Some(comparison) = comparison(name) {
-                    self.compare(node, comparison, left, right).map(Typed::Flag)
+                    self.compare(node, comparison, left, right)
                 } else {
                     let operation = arithmetic(name)?;
                     self.reckon(operation, left, right)
@@ -31,14 +39,26 @@ impl Checker<'_> {
         })
     }
 
-    fn both(
-        &mut self,
-        left: &IdedExpr,
-        right: &IdedExpr,
-        join: fn(Box<FlagExpr>, Box<FlagExpr>) -> FlagExpr,
-    ) -> Option<Typed> {
-        let (left, right) = (self.flag(left), self.flag(right));
-        Some(Typed::Flag(join(Box::new(left?), Box::new(right?))))
+    fn both(&mut self, left: &IdedExpr, right: &IdedExpr) -> Option<Typed> {
+        let (left, right) = (self.clause(left), self.clause(right));
+        let ((left, one), (right, other)) = (left?, right?);
+        let clauses = [one, other].into_iter().flat_map(|clause| match clause.shape {
+            Shape::All(clauses) => clauses,
+            _ => vec![clause],
+        });
+        let shape = Shape::All(clauses.collect());
+        Some(Typed::Flag(FlagExpr::And(Box::new(left), Box::new(right)), Some(shape)))
+    }
+
+    fn either(&mut self, left: &IdedExpr, right: &IdedExpr) -> Option<Typed> {
+        let (left, right) = (self.clause(left), self.clause(right));
+        let ((left, one), (right, other)) = (left?, right?);
+        let clauses = [one, other].into_iter().flat_map(|clause| match clause.shape {
+            Shape::Any(clauses) => clauses,
+            _ => vec![clause],
+        });
+        let shape = Shape::Any(clauses.collect());
+        Some(Typed::Flag(FlagExpr::Or(Box::new(left), Box::new(right)), Some(shape)))
     }
 
     fn reckon(&mut self, operation: Arithmetic, left: &IdedExpr, right: &IdedExpr) -> Option<Typed> {
@@ -47,38 +67,72 @@ impl Checker<'_> {
     }
 
     fn conditional(&mut self, node: &IdedExpr, test: &IdedExpr, then: &IdedExpr, or: &IdedExpr) -> Option<Typed> {
-        let (test, then, or) = (self.flag(test), self.typed(then), self.typed(or));
-        let test = Box::new(test?);
-        Some(match (then?, or?) {
+        let tested = self.clause(test);
+        let mark = self.reads.len();
+        let then_typed = self.typed(then);
+        let middle = self.reads.len();
+        let or_typed = self.typed(or);
+        let (test, tested) = tested?;
+        let test = Box::new(test);
+        Some(match (then_typed?, or_typed?) {
             (Typed::Number(then), Typed::Number(or)) => {
                 Typed::Number(NumberExpr::If(test, Box::new(then), Box::new(or)))
             }
             (Typed::Text(then), Typed::Text(or)) => Typed::Text(TextExpr::If(test, Box::new(then), Box::new(or))),
             (Typed::Day(then), Typed::Day(or)) => Typed::Day(DayExpr::If(test, Box::new(then), Box::new(or))),
-            (Typed::Flag(then), Typed::Flag(or)) => Typed::Flag(FlagExpr::If(test, Box::new(then), Box::new(or))),
+            (Typed::Flag(yes, shape), Typed::Flag(no, other)) => {
+                // The second part's reads end where the third's begin.
+                let reads = self.reads.split_off(middle);
+                let (yes, yes_clause) = self.shaped(then, mark, yes, shape);
+                self.reads.extend(reads);
+                let (no, no_clause) = self.shaped(or, middle, no, other);
+                let shape = Shape::If(Box::new([tested, yes_clause, no_clause]));
+                Typed::Flag(FlagExpr::If(test, Box::new(yes), Box::new(no)), Some(shape))
+            }
+            (then, or) if then.kind() == or.kind() => {
+                let (then, or) = (self.respell(then)?, self.respell(or)?);
+                Typed::Spelling(SpellingExpr::If(test, Box::new(then), Box::new(or)))
+            }
             (then, or) => return self.unlike(node, &then, &or),
         })
     }
 
-    fn compare(
-        &mut self,
-        node: &IdedExpr,
-        comparison: Comparison,
-        left: &IdedExpr,
-        right: &IdedExpr,
-    ) -> Option<FlagExpr> {
-        let (left, right) = (self.typed(left), self.typed(right));
+    fn compare(&mut self, node: &IdedExpr, comparison: Comparison, left: &IdedExpr, right: &IdedExpr) -> Option<Typed> {
+        let mark = self.reads.len();
+        let left_typed = self.typed(left);
+        let middle = self.reads.len();
+        let right_typed = self.typed(right);
         let equal = match comparison {
             Comparison::Equal => true,
             Comparison::NotEqual => false,
-            ordered => return self.compare_order(node, ordered, left?, right?),
+            ordered => return self.compare_order(node, ordered, left_typed?, right_typed?).map(Typed::flag),
         };
-        let same = match (left?, right?) {
-            (Typed::Text(left), Typed::Text(right)) => FlagExpr::EqualText(left, right),
-            (Typed::Flag(left), Typed::Flag(right)) => FlagExpr::Equal(Box::new(left), Box::new(right)),
-            (left, right) => return self.compare_order(node, comparison, left, right),
+        let same = match (left_typed?, right_typed?) {
+            (Typed::Text(one), Typed::Text(other)) => {
+                for (node, text) in [(left, &one), (right, &other)] {
+                    if let TextExpr::Literal(code) = text {
+                        self.hint_text(node, *code);
+                    }
+                }
+                FlagExpr::EqualText(one, other)
+            }
+            (Typed::Flag(one, shape), Typed::Flag(other, other_shape)) => {
+                let reads = self.reads.split_off(middle);
+                let (one, one_clause) = self.shaped(left, mark, one, shape);
+                self.reads.extend(reads);
+                let (other, other_clause) = self.shaped(right, middle, other, other_shape);
+                let shape = Shape::Same(Box::new([one_clause, other_clause]));
+                let same = FlagExpr::Equal(Box::new(one), Box::new(other));
+                if equal {
+                    return Some(Typed::Flag(same, Some(shape)));
+                }
+                let clause = Clause { place: self.place_bound(node), shape };
+                return Some(negate((same, clause)));
+            }
+            (one, other) if one.kind() == other.kind() && one.kind() == Kind::Text => self.same_spelling(one, other)?,
+            (one, other) => return self.compare_order(node, comparison, one, other).map(Typed::flag),
         };
-        Some(if equal { same } else { not(same) })
+        Some(Typed::flag(if equal { same } else { FlagExpr::Not(Box::new(same)) }))
     }
 
     fn compare_order(
@@ -89,72 +143,28 @@ impl Checker<'_> {
         right: Typed,
     ) -> Option<FlagExpr> {
         match (left, right) {
-            (Typed::Number(left), Typed::Number(right)) => Some(FlagExpr::CompareNumber(comparison, left, right)),
+            (Typed::Number(left), Typed::Number(right)) => Some(date::compare(comparison, left, right)),
             (Typed::Day(left), Typed::Day(right)) => Some(FlagExpr::CompareDay(comparison, left, right)),
-            (Typed::Text(_), Typed::Text(_)) => self.fault(node, "texts have no order: compare them with == or !="),
-            (Typed::Flag(_), Typed::Flag(_)) => self.fault(node, "flags have no order: compare them with == or !="),
+            (left, right) if (left.kind(), right.kind()) == (Kind::Text, Kind::Text) => {
+                self.fault(node, "texts have no order: compare them with == or !=")
+            }
+            (Typed::Flag(..), Typed::Flag(..)) => self.fault(node, "flags have no order: compare them with == or !="),
             (left, right) => self.unlike(node, &left, &right),
         }
     }
 
     fn unlike<T>(&mut self, node: &IdedExpr, left: &Typed, right: &Typed) -> Option<T> {
-        let hint = match (left, right) {
-            (Typed::Day(_), Typed::Text(_)) | (Typed::Text(_), Typed::Day(_)) => "; write day(\"YYYY-MM-DD\")",
-            (Typed::Day(_), Typed::Number(_)) | (Typed::Number(_), Typed::Day(_)) => {
-                "; write days_since(…) or years_since(…)"
-            }
+        let hint = match (left.kind(), right.kind()) {
+            (Kind::Day, Kind::Text) | (Kind::Text, Kind::Day) => "; write day(\"YYYY-MM-DD\")",
+            (Kind::Day, Kind::Number) | (Kind::Number, Kind::Day) => "; write days_since(…) or years_since(…)",
             _ => "",
         };
         self.fault(node, format!("{} and {} are unlike types{hint}", a(left.kind()), a(right.kind())))
     }
-
-    fn is_in(&mut self, value: &IdedExpr, list: &IdedExpr) -> Option<FlagExpr> {
-        let value = self.typed(value);
-        let Expr::List(elements) = &list.expr else {
-            return self.fault(list, "to the right of in stands a list, such as [\"a\", \"b\"]");
-        };
-        // Each element is checked, so that all faults are named, and must be a literal.
-        let elements: Vec<_> = elements.elements.iter().map(|node| (node, self.typed(node))).collect();
-        match value? {
-            Typed::Number(value) => {
-                let numbers = elements.into_iter().map(|(node, element)| match element? {
-                    Typed::Number(NumberExpr::Literal(number)) => Some(number),
-                    Typed::Number(NumberExpr::Negate(inner)) if matches!(*inner, NumberExpr::Literal(_)) => {
-                        let NumberExpr::Literal(number) = *inner else {
-                            return None;
-                        };
-                        Some(-number)
-                    }
-                    _ => self.fault(node, "is not a plain number, as all of this list must be"),
-                });
-                all(numbers).map(|numbers| FlagExpr::InNumber(value, numbers))
-            }
-            Typed::Text(value) => {
-                let texts = elements.into_iter().map(|(node, element)| match element? {
-                    Typed::Text(TextExpr::Literal(code)) => Some(code),
-                    _ => self.fault(node, "is not a plain text, as all of this list must be"),
-                });
-                all(texts).map(|texts| FlagExpr::InText(value, texts))
-            }
-            Typed::Day(value) => {
-                let days = elements.into_iter().map(|(node, element)| match element? {
-                    Typed::Day(DayExpr::Literal(day)) => Some(day),
-                    _ => self.fault(node, "is not a day(\"YYYY-MM-DD\"), as all of this list must be"),
-                });
-                all(days).map(|days| FlagExpr::InDay(value, days))
-            }
-            Typed::Flag(_) => self.fault(list, "a flag is in no list: write it bare, or with ! before it"),
-        }
-    }
 }
 
-/// All or nothing, but every one is looked at.
-fn all<T>(each: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
-    each.collect::<Vec<_>>().into_iter().collect()
-}
-
-fn not(inner: FlagExpr) -> FlagExpr {
-    FlagExpr::Not(Box::new(inner))
+fn negate((expr, clause): (FlagExpr, Clause)) -> Typed {
+    Typed::Flag(FlagExpr::Not(Box::new(expr)), Some(Shape::Not(Box::new(clause))))
 }
 
 fn comparison(name: &str) -> Option<Comparison> {

@@ -1,4 +1,4 @@
-//! The table `clustering`: clusterings, which never change.
+//! The table `clustering`: clusterings as their newest fit left them.
 
 use sea_orm::entity::prelude::*;
 

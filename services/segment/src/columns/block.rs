@@ -1,0 +1,95 @@
+//! Up to [`ROWS`] rows side by side, to be evaluated at once: a chunk as it is, or rows drawn from many chunks.
+
+use std::sync::Arc;
+
+use huan_chassis::clock::Day;
+
+use super::{Cells, Chunk, Names, ROWS, Row, Snapshot};
+use crate::catalogue::{Column, Kind};
+
+/// Rows to be evaluated at once.
+pub struct Block<'a> {
+    chunk: Chunked<'a>,
+    names: &'a Names,
+    today: i32,
+}
+
+enum Chunked<'a> {
+    /// A chunk, and its place among the chunks.
+    Whole(&'a Chunk, usize),
+    /// Only some columns are there; the rows themselves are where they were.
+    Drawn { columns: Box<Chunk>, chunks: &'a [Arc<Chunk>], ordinals: &'a [u32] },
+}
+
+impl Snapshot {
+    /// A chunk's rows, read on this business day.
+    pub fn block(&self, chunk: usize, today: Day) -> Block<'_> {
+        Block { chunk: Chunked::Whole(&self.chunks[chunk], chunk), names: &self.names, today: today.0 }
+    }
+
+    /// The rows at these ordinals, at most [`ROWS`] and ascending; of their values only those in `wanted`, and tags.
+    /// Ordinals beyond the last chunk are rows of nobody.
+    pub fn draw<'a>(&'a self, ordinals: &'a [u32], wanted: &[Column], today: Day) -> Block<'a> {
+        let columns = Box::new(draw(&self.chunks, ordinals, wanted));
+        let chunk = Chunked::Drawn { columns, chunks: &self.chunks, ordinals };
+        Block { chunk, names: &self.names, today: today.0 }
+    }
+}
+
+impl<'a> Block<'a> {
+    /// The columns.
+    pub fn chunk(&self) -> &Chunk {
+        match &self.chunk {
+            Chunked::Whole(chunk, _) => chunk,
+            Chunked::Drawn { columns, .. } => columns,
+        }
+    }
+
+    /// Its rows that are customers, by their place in the block.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, Row<'_>)> {
+        let present = self.chunk().present();
+        (0..ROWS).filter(|at| present[at / 64] >> (at % 64) & 1 == 1).map(|at| (at, self.row(at)))
+    }
+
+    /// What the codes mean.
+    pub fn names(&self) -> &'a Names {
+        self.names
+    }
+
+    /// The business day on which the rows are read.
+    pub fn today(&self) -> i32 {
+        self.today
+    }
+
+    fn row(&self, at: usize) -> Row<'_> {
+        let (chunk, ordinal) = match &self.chunk {
+            Chunked::Whole(chunk, place) => (*chunk, (place * ROWS + at) as u32),
+            Chunked::Drawn { chunks, ordinals, .. } => (&*chunks[ordinals[at] as usize / ROWS], ordinals[at]),
+        };
+        Row { chunk, names: self.names, ordinal, at: ordinal as usize % ROWS, today: self.today }
+    }
+}
+
+fn draw(chunks: &[Arc<Chunk>], ordinals: &[u32], wanted: &[Column]) -> Chunk {
+    let (flags, wanted): (Vec<Column>, Vec<Column>) = wanted.iter().partition(|column| column.kind == Kind::Flag);
+    let mut drawn = Chunk::default();
+    let missing = || Box::new([f64::NAN; ROWS]);
+    let (mut tag_sets, mut columns) = (missing(), vec![missing(); wanted.len()]);
+    let mut at = 0;
+    for run in ordinals.chunk_by(|left, right| *left as usize / ROWS == *right as usize / ROWS) {
+        let places = at..at + run.len();
+        at = places.end;
+        let Some(chunk) = chunks.get(run[0] as usize / ROWS) else { continue };
+        let rows = || run.iter().map(|ordinal| *ordinal as usize % ROWS);
+        for (wanted, values) in wanted.iter().zip(&mut columns) {
+            if let Some(cells) = chunk.cells(*wanted) {
+                cells.read(rows(), &mut values[places.clone()]);
+            }
+        }
+        chunk.tag_sets().read(rows(), &mut tag_sets[places.clone()]);
+        places.zip(rows()).for_each(|(at, row)| drawn.copy_bits(at, chunk, row, &flags));
+    }
+    wanted.into_iter().zip(columns).for_each(|(column, values)| drawn.put_cells(column, Cells::of_numbers(values)));
+    drawn.put_tag_sets(Cells::of_numbers(tag_sets));
+    drawn
+}
