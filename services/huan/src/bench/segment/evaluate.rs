@@ -71,7 +71,7 @@ async fn create_segments(desk: &Desk) -> Result<()> {
     let mut client = SegmentServiceClient::new(door.channel.clone());
     for number in 0..SEGMENTS {
         let segment = pb::Segment {
-            segment_id: format!("bench-{number}"),
+            segment_id: format!("bench_{number}"),
             display_name: format!("Segment {number}"),
             rule: rule(number),
             ..Default::default()
