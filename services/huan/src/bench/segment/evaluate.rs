@@ -50,7 +50,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
         async move { client.evaluate_customer(request).await.map(tonic::Response::into_inner) }
     };
     let answer = ask(0).await?;
-    if answer.memberships.iter().filter(|name| name.starts_with("bench-")).count() < SEGMENTS / 20 {
+    if answer.memberships.iter().filter(|name| name.starts_with("bench_")).count() < SEGMENTS / 20 {
         return Err(Failure::new("a customer belongs to next to no segment of the bench"));
     }
     let call = move |number| {
