@@ -514,6 +514,7 @@ async fn what_cannot_be_explained_is_said() {
     segments.create_segment(bank.user("strategist", "/", create_segment("s", "has_card"))).await.unwrap();
     let clustering = create_clustering("km", &["balance_total"], 2);
     clusterings.create_clustering(bank.user("strategist", "/", clustering)).await.unwrap();
+    bank.until_found("km").await;
     let all = memberships.list_memberships(bank.user("analyst", "/", pb::ListMembershipsRequest {})).await.unwrap();
     let cluster = all.into_inner().memberships.into_iter().find(|name| name.starts_with("km/")).unwrap();
     let mut ask = async |path: &str, id: &str, membership: &str| {

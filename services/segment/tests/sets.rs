@@ -4,9 +4,7 @@
 
 mod bank;
 
-use std::time::Duration;
-
-use bank::{Bank, PATIENCE, number, text};
+use bank::{Bank, number, text};
 use huan_chassis::error::{field_faults, reason};
 use huan_chassis::store::test;
 use huan_proto::error::v1::ErrorReason;
@@ -131,7 +129,7 @@ async fn a_segment_may_stand_for_a_cluster() {
         };
         let request = pb::CreateClusteringRequest { request_id: "r".into(), clustering: Some(clustering) };
         clusterings.create_clustering(bank.user("strategist", "/", request)).await.unwrap();
-        until_found(&bank, "km").await;
+        bank.until_found("km").await;
         let created = segments.create_segment(bank.user("strategist", "/", create(of("km/1")))).await.unwrap();
         assert_eq!(created.into_inner().segment.unwrap().cluster, "km/1");
         assert_eq!(memberships(&bank, "W-1").await, ["group", "km/1"]);
@@ -149,22 +147,6 @@ async fn a_segment_may_stand_for_a_cluster() {
         assert_eq!(invalid(both, ErrorReason::InvalidField), ["segment.rule"]);
     })
     .await;
-}
-
-/// Waits until a clustering has its clusters.
-async fn until_found(bank: &Bank, clustering_id: &str) {
-    let mut client = ClusteringServiceClient::new(bank.channel.clone());
-    let until = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let request = pb::GetClusteringRequest { clustering_id: clustering_id.into() };
-        let found = client.get_clustering(bank.user("strategist", "/", request)).await.unwrap().into_inner();
-        let clustering = found.clustering.unwrap();
-        if !clustering.clusters.is_empty() {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < until, "the fit does not end: {:?}", clustering.job);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

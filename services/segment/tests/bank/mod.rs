@@ -20,6 +20,8 @@ use huan_proto::profile::v1 as profile;
 use huan_proto::profile::v1::profile_change::Change;
 use huan_proto::profile::v1::profile_service_server::{ProfileService, ProfileServiceServer};
 use huan_proto::profile::v1::watch_profiles_response::Item;
+use huan_proto::segment::v1 as pb;
+use huan_proto::segment::v1::clustering_service_client::ClusteringServiceClient;
 use huan_proto::types::v1::{Value, ValueType, value};
 use huan_segment::config::{Definitions, History};
 use huan_segment::{Config, serve};
@@ -124,6 +126,22 @@ impl Bank {
         let position = feed::publish(&tx, vec![row]).await.unwrap();
         tx.commit().await.unwrap();
         position
+    }
+
+    /// Waits until a clustering has its clusters.
+    pub async fn until_found(&self, clustering_id: &str) {
+        let mut client = ClusteringServiceClient::new(self.channel.clone());
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let request = pb::GetClusteringRequest { clustering_id: clustering_id.into() };
+            let found = client.get_clustering(self.user("strategist", "/", request)).await.unwrap().into_inner();
+            let clustering = found.clustering.unwrap();
+            if !clustering.clusters.is_empty() {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < until, "the fit does not end: {:?}", clustering.job);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     async fn put_row(&self, tenant: &str, customer_id: &str, owner_path: &str, change: Change) -> Position {
