@@ -1,29 +1,52 @@
 //! Why a customer has a membership or not, clause by clause, and what is nearest to change it. One row in, an answer out.
 
+mod cluster;
+
 use huan_chassis::clock::{self, Day};
 use huan_proto::segment::v1 as pb;
 use huan_proto::types::v1::{Value, value};
 
 use crate::columns::Row;
-use crate::live::Ruled;
+use crate::live::{Decided, Ruled};
 use crate::rule::{Change, Clause, Comparison, Goal, Known, Read, Rule, Shape, Test, Truth, nearest};
 
-/// Explains. How far the feed has been read is not known here.
-pub fn explain(ruled: &Ruled<'_>, row: &Row<'_>) -> pb::ExplainMembershipResponse {
+/// Explains a membership of this name. How far the feed has been read is not known here.
+pub fn explain(membership: &str, decided: &Decided<'_>, row: &Row<'_>) -> pb::ExplainMembershipResponse {
+    let (decided_by, told) = match decided {
+        Decided::ByRules(ruled) => (pb::DecidedBy::Rules, by_rules(ruled, row)),
+        Decided::ByList(customers) => (pb::DecidedBy::List, alone(membership, customers.contains(row.ordinal()))),
+        Decided::ByCluster(clustered) => (
+            pb::DecidedBy::Clustering,
+            clustered.as_ref().map_or_else(|| alone(membership, false), |it| cluster::explain(membership, it, row)),
+        ),
+    };
+    let customer = row.customer();
+    pb::ExplainMembershipResponse {
+        customer_key: customer.customer_key.to_owned(),
+        as_of_time: Some(clock::timestamp(clock::from_micros(customer.as_of))),
+        business_day: Day(row.today()).to_string(),
+        decided_by: decided_by.into(),
+        ..told
+    }
+}
+
+/// A membership of which there is no more to say.
+fn alone(membership: &str, member: bool) -> pb::ExplainMembershipResponse {
+    let actual_membership = if member { membership.to_owned() } else { String::new() };
+    pb::ExplainMembershipResponse { member, actual_membership, ..Default::default() }
+}
+
+fn by_rules(ruled: &Ruled<'_>, row: &Row<'_>) -> pb::ExplainMembershipResponse {
     let holding = ruled.rules.iter().position(|(_, rule)| rule.is_some_and(|rule| rule.holds(row)));
     let member = holding.unwrap_or(ruled.rules.len()) == ruled.at;
     let actual = holding.map(|place| ruled.rules[place].0).or(ruled.other).unwrap_or_default();
     let asked = ruled.rules.iter().take(ruled.at + 1);
     let changes = nearest(&if member { leaving(ruled) } else { joining(ruled) }, row).unwrap_or_default();
-    let customer = row.customer();
     pb::ExplainMembershipResponse {
-        customer_key: customer.customer_key.to_owned(),
         member,
         actual_membership: actual.to_owned(),
         rules: asked.map(|(membership, rule)| reason(membership, *rule, row)).collect(),
         changes: changes.iter().map(|each| change(ruled.rules[each.rule].0, each, row)).collect(),
-        as_of_time: Some(clock::timestamp(clock::from_micros(customer.as_of))),
-        business_day: Day(row.today()).to_string(),
         ..Default::default()
     }
 }

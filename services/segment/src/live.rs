@@ -10,7 +10,7 @@ use prost::Message as _;
 use roaring::RoaringBitmap;
 
 pub use self::plan::Plan;
-use crate::catalogue::{Catalogue, Kind};
+use crate::catalogue::{Catalogue, Column, Kind};
 use crate::cluster::Model;
 use crate::columns::{Names, Row, Snapshot};
 use crate::members;
@@ -26,7 +26,7 @@ pub struct Live {
     /// The revision of the definitions; -1 before they were read.
     pub revision: i64,
     groups: Vec<Group>,
-    /// The revision of each segment and set.
+    /// The revision of each segment and set, and the version of each clustering.
     revisions: HashMap<String, i64>,
 }
 
@@ -45,16 +45,30 @@ enum By {
     Cluster(Option<(Box<Group>, usize)>),
     /// Membership names and rules in order; the first that holds takes the customer, else the last name.
     Parts { parts: Vec<(String, Option<Rule>)>, other: String },
-    /// Membership names by number, the slots of the features, and the centres.
-    Centres { names: Vec<String>, slots: Vec<Option<usize>>, model: Model },
+    /// Membership names by number, the features with their columns, and the centres.
+    Centres { names: Vec<String>, features: Vec<(String, Option<Column>)>, model: Model },
 }
 
 /// How a membership is decided.
 pub enum Decided<'a> {
     /// By rules in order.
     ByRules(Ruled<'a>),
-    /// By something else.
-    Otherwise,
+    /// By a list of customers.
+    ByList(&'a RoaringBitmap),
+    /// By the clusters of a clustering; `None` if there are none, so it is nobody's.
+    ByCluster(Option<Clustered<'a>>),
+}
+
+/// The clusters of a clustering, of which each customer has one at most.
+pub struct Clustered<'a> {
+    /// The membership of each cluster.
+    pub names: &'a [String],
+    /// The features and their columns; `None` = the catalogue has no such number.
+    pub features: &'a [(String, Option<Column>)],
+    /// What assigns customers.
+    pub model: &'a Model,
+    /// The place of the cluster asked for.
+    pub at: usize,
 }
 
 /// Rules in order, the first that holds takes the customer.
@@ -107,14 +121,16 @@ impl Draft {
                 parts.push((name(id, &part.part_id), compile(parsed)));
             }
         }
+        let mut revisions = HashMap::new();
         for row in &self.definitions.clusterings {
             if let Ok(clustering) = pb::Clustering::decode(row.payload.as_slice()) {
                 groups.push(Group::of_clustering(&clustering, catalogue));
+                revisions.insert(clustering.clustering_id, clustering.version);
             }
         }
         let segments = self.definitions.segments.iter().map(|segment| (&segment.segment_id, segment.revision));
         let sets = self.definitions.sets.iter().map(|set| (&set.segment_set_id, set.revision));
-        let revisions = segments.chain(sets).map(|(id, revision)| (id.clone(), revision)).collect();
+        revisions.extend(segments.chain(sets).map(|(id, revision)| (id.clone(), revision)));
         Live { revision: self.definitions.revision, groups, revisions }
     }
 
@@ -162,7 +178,7 @@ impl Live {
         clusterings.flat_map(Group::names).any(|name| name == membership)
     }
 
-    /// The revision of a segment or a set; 0 of all else.
+    /// The revision of a segment or a set, or the version of a clustering; 0 of all else.
     pub fn revision_of(&self, id: &str) -> i64 {
         self.revisions.get(id).copied().unwrap_or(0)
     }
@@ -172,12 +188,16 @@ impl Live {
         let place = |group: &Group| group.names().iter().position(|name| name == membership);
         let (group, at) = self.groups.iter().find_map(|group| Some((group, place(group)?)))?;
         Some(match &group.by {
+            By::List(customers) => Decided::ByList(customers),
+            By::Cluster(of) => {
+                Decided::ByCluster(of.as_ref().and_then(|(clustering, place)| clustering.clustered(*place)))
+            }
+            By::Centres { .. } => Decided::ByCluster(group.clustered(at)),
             By::Rule(rule) => Decided::ByRules(Ruled { rules: vec![(&group.id, rule.as_ref())], other: None, at }),
             By::Parts { parts, other } => {
                 let rules = parts.iter().map(|(name, rule)| (name.as_str(), rule.as_ref())).collect();
                 Decided::ByRules(Ruled { rules, other: Some(other), at })
             }
-            _ => Decided::Otherwise,
         })
     }
 
@@ -191,14 +211,19 @@ impl Live {
 
 impl Group {
     fn of_clustering(clustering: &pb::Clustering, catalogue: &Catalogue) -> Self {
-        let slot = |name: &String| {
-            let column = catalogue.find(name)?.column;
-            (column.kind == Kind::Number).then_some(column.slot)
+        let column = |name: &String| {
+            let column = catalogue.find(name).map(|feature| feature.column);
+            (name.clone(), column.filter(|column| column.kind == Kind::Number))
         };
         let id = clustering.clustering_id.clone();
         let names = clustering.clusters.iter().map(|cluster| name(&id, &cluster.number.to_string())).collect();
-        let slots = clustering.features.iter().map(slot).collect();
-        Self { id, by: By::Centres { names, slots, model: Model::of(clustering) } }
+        let features = clustering.features.iter().map(column).collect();
+        Self { id, by: By::Centres { names, features, model: Model::of(clustering) } }
+    }
+
+    fn clustered(&self, at: usize) -> Option<Clustered<'_>> {
+        let By::Centres { names, features, model } = &self.by else { return None };
+        Some(Clustered { names, features, model, at })
     }
 
     fn membership(&self, row: &Row<'_>) -> Option<&str> {
@@ -228,11 +253,20 @@ impl Group {
                 (group.place(row) == Some(*place)).then_some(0)
             }
             By::Parts { parts, .. } => Some(parts.iter().position(|(_, rule)| holds(rule, row)).unwrap_or(parts.len())),
-            By::Centres { slots, model, .. } => {
-                model.cluster(slots.iter().map(|slot| slot.map_or(f64::NAN, |slot| row.number(slot))))
-            }
+            By::Centres { features, model, .. } => model.cluster(values(features, row)),
         }
     }
+}
+
+impl Clustered<'_> {
+    /// What the clustering reads of a row, in the order of its features; NaN = missing.
+    pub fn values(&self, row: &Row<'_>) -> Vec<f64> {
+        values(self.features, row).collect()
+    }
+}
+
+fn values(features: &[(String, Option<Column>)], row: &Row<'_>) -> impl Iterator<Item = f64> {
+    features.iter().map(|(_, column)| column.map_or(f64::NAN, |column| row.number(column.slot)))
 }
 
 fn holds(rule: &Option<Rule>, row: &Row<'_>) -> bool {

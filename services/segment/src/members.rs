@@ -5,17 +5,16 @@
 //! Bitmaps are plain here, a bit a customer and name, and lie side by side: the words of all names for the same 64 rows
 //! follow one another, so that a changed row is written in one go. They are compressed for whoever takes them away.
 
-use std::num::NonZero;
-use std::panic;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use huan_chassis::clock::Day;
 use multiversion::multiversion;
 use roaring::RoaringBitmap;
 
-use crate::columns::{ROWS, Snapshot, Words};
+use crate::columns::{ROWS, Snapshot};
+use crate::cores::{cores, on_all_cores};
 use crate::live::{Live, Plan};
 use crate::rule::vector::Tags;
 
@@ -87,15 +86,33 @@ impl Members {
 
     /// The memberships of one row, ascending.
     pub fn at(&self, ordinal: u32) -> Vec<String> {
-        let (names, place) = (self.plan.names(), ordinal as usize % LEAF / 64);
-        let leaf = self.leaves.get(ordinal as usize / LEAF);
-        let words = leaf.map_or(&[][..], |leaf| &leaf[place * names.len()..][..names.len()]);
-        let has = |word: &u64| word >> (ordinal % 64) & 1 == 1;
-        let mut held: Vec<String> =
-            words.iter().zip(names).filter(|(word, _)| has(word)).map(|(_, name)| name.clone()).collect();
+        let mut held: Vec<String> = self.held(ordinal).map(|name| self.plan.names()[name].clone()).collect();
         // They come in few runs that are sorted already, which this kind of sort merges.
         held.sort();
         held
+    }
+
+    /// The codes of the memberships of each of these rows, ascending; `None` for each that has no code.
+    pub fn codes(
+        &self,
+        ordinals: impl Iterator<Item = u32>,
+        codes: &HashMap<String, u32>,
+    ) -> Vec<(u32, Vec<Option<u32>>)> {
+        let codes: Vec<Option<u32>> = self.plan.names().iter().map(|name| codes.get(name).copied()).collect();
+        let held = |ordinal| {
+            let mut held: Vec<_> = self.held(ordinal).map(|name| codes[name]).collect();
+            held.sort_unstable();
+            (ordinal, held)
+        };
+        ordinals.map(held).collect()
+    }
+
+    /// The places among the names of the memberships of one row.
+    fn held(&self, ordinal: u32) -> impl Iterator<Item = usize> {
+        let (names, place) = (self.plan.names().len(), ordinal as usize % LEAF / 64);
+        let leaf = self.leaves.get(ordinal as usize / LEAF);
+        let words = leaf.map_or(&[][..], |leaf| &leaf[place * names..][..names]);
+        words.iter().enumerate().filter(move |(_, word)| *word >> (ordinal % 64) & 1 == 1).map(|(name, _)| name)
     }
 
     /// All memberships: names and members, group by group. Compressed on all cores.
@@ -190,37 +207,6 @@ fn compressed(leaves: &[Leaf], names: usize, name: usize) -> RoaringBitmap {
         members |= RoaringBitmap::from_lsb0_bytes((number * LEAF) as u32, &bytes);
     }
     members
-}
-
-/// So many cores, one at least, as there are and as are worth starting a thread for.
-fn cores(worth: usize) -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get).min(worth).max(1)
-}
-
-/// Does pieces of work on as many cores as are worth it: what came of each, in their order. Each core has room for words
-/// that is used again.
-fn on_all_cores<T: Send>(pieces: usize, worth: usize, work: impl Fn(&mut Vec<Words>, usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let run = || {
-        let (mut words, mut done) = (Vec::new(), Vec::new());
-        loop {
-            let piece = next.fetch_add(1, Ordering::Relaxed);
-            if piece >= pieces {
-                return done;
-            }
-            done.push((piece, work(&mut words, piece)));
-        }
-    };
-    let mut done = thread::scope(|scope| {
-        let others: Vec<_> = (1..cores(worth)).map(|_| scope.spawn(run)).collect();
-        let mut done = run();
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_unstable_by_key(|(piece, _)| *piece);
-    done.into_iter().map(|(_, what)| what).collect()
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use huan_proto::error::v1::ErrorReason;
 use huan_proto::segment::v1 as pb;
 use huan_proto::segment::v1::clustering_service_client::ClusteringServiceClient;
 use huan_proto::segment::v1::membership_service_client::MembershipServiceClient;
+use huan_proto::segment::v1::seen_value::Of;
 use huan_proto::segment::v1::segment_service_client::SegmentServiceClient;
 use huan_proto::segment::v1::segment_set_service_client::SegmentSetServiceClient;
-use huan_proto::types::v1::Value;
+use huan_proto::types::v1::{Value, value};
 use tonic::{Code, Response, Status};
 
 #[track_caller]
@@ -341,9 +342,13 @@ async fn a_customer_is_evaluated_as_it_is_now() {
     let kinds = [Some(number(100.0)), Some(number(5.0)), Some(text("retail")), Some(day("2026-11-01")), None];
     assert_eq!(whole.values, kinds.map(|kind| Value { kind }));
     assert_eq!(whole.memberships, ["new", "tier/other"]);
+    assert_eq!(whole.revisions, [1, 1]);
     assert_eq!(whole.tags, ["new", "vip"]);
     assert!(whole.as_of_time.is_some() && whole.fresh_time.is_some() && !whole.position.is_empty());
 
+    let lower = pb::SegmentSet { revision: 1, ..segment_set("tier", &[("rich", "balance_total > 900")]) };
+    let lower = pb::UpdateSegmentSetRequest { segment_set: Some(lower) };
+    sets.update_segment_set(bank.user("strategist", "/", lower)).await.unwrap();
     let position = bank.put_customer("E-1", "/hq/east", &[number(9_000.0)]).await;
     let asked = pb::EvaluateCustomerRequest {
         features: vec!["has_card".into(), "balance_total".into()],
@@ -353,7 +358,7 @@ async fn a_customer_is_evaluated_as_it_is_now() {
     };
     let after = memberships.evaluate_customer(bank.own("E-1", asked)).await.unwrap().into_inner();
     assert_eq!(after.values, [None, Some(number(9_000.0))].map(|kind| Value { kind }));
-    assert_eq!(after.memberships, ["tier/rich"]);
+    assert_eq!((after.memberships, after.revisions), (vec!["tier/rich".to_owned()], vec![2]));
     let names = memberships.list_memberships(bank.user("analyst", "/", pb::ListMembershipsRequest {})).await.unwrap();
     assert_eq!(names.into_inner().memberships, ["new", "tier/other", "tier/rich"]);
 }
@@ -506,21 +511,79 @@ async fn a_part_of_a_set_is_explained_by_the_parts_before_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_explained_by_distances_and_a_list_by_who_is_on_it() {
+    Bank::each(async |bank| {
+        let mut segments = SegmentServiceClient::new(bank.channel.clone());
+        let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
+        let mut memberships = MembershipServiceClient::new(bank.channel.clone());
+        let clustering = create_clustering("km", &["balance_total", "txn_count_30d"], 2);
+        clusterings.create_clustering(bank.user("strategist", "/", clustering)).await.unwrap();
+        bank.until_found("km").await;
+        let (list, stands) = (Some(pb::SegmentList::default()), "km/1".to_owned());
+        let invited = pb::Segment { list, ..segment("invited", "") };
+        let wealthy = pb::Segment { cluster: stands, ..segment("wealthy", "") };
+        for made in [invited, wealthy] {
+            let request_id = made.segment_id.clone();
+            let request = pb::CreateSegmentRequest { request_id, segment: Some(made) };
+            segments.create_segment(bank.user("strategist", "/", request)).await.unwrap();
+        }
+        let customer_ids = vec!["E-1".to_owned()];
+        let add = pb::AddSegmentMembersRequest { segment_id: "invited".into(), customer_ids, freeze: true };
+        segments.add_segment_members(bank.user("strategist", "/", add)).await.unwrap();
+        let mut ask = async |id: &str, membership: &str| {
+            let asked = bank.user("analyst", "/", explain(id, membership));
+            memberships.explain_membership(asked).await.unwrap().into_inner()
+        };
+
+        let (on, off) = (ask("E-1", "invited").await, ask("E-2", "invited").await);
+        assert_eq!((on.decided_by(), on.member, on.actual_membership.as_str()), (pb::DecidedBy::List, true, "invited"));
+        assert_eq!((off.member, off.actual_membership.as_str(), off.changes.len()), (false, "", 0));
+
+        let own = ask("E-1", "km/0").await;
+        assert_eq!((own.decided_by(), own.member), (pb::DecidedBy::Clustering, true));
+        let nearest: Vec<_> = own.distances.iter().map(|each| each.membership.as_str()).collect();
+        assert_eq!((own.actual_membership.as_str(), nearest), ("km/0", vec!["km/0", "km/1"]));
+        assert!(own.distances[0].distance < own.distances[1].distance);
+        let features: Vec<_> = own.values.iter().map(|value| value.seen.clone().unwrap().of.unwrap()).collect();
+        assert_eq!(features, ["balance_total", "txn_count_30d"].map(|name| Of::Feature(name.into())));
+        let square = |value: &pb::ClusterValue| (value.scaled.unwrap() - value.centre).powi(2);
+        let distance = own.values.iter().map(square).sum::<f64>().sqrt();
+        assert!((distance - own.distances[0].distance).abs() < 1e-9, "the values make up the distance");
+
+        // What is said to be nearest to change it does change it.
+        let other = ask("E-1", "km/1").await;
+        assert_eq!((other.member, other.actual_membership.as_str()), (false, "km/0"));
+        let [change] = other.changes.as_slice() else { panic!("{other:?}") };
+        let (of, bound) = (change.seen.clone().unwrap().of, change.value.clone().unwrap().kind);
+        let (Some(Of::Feature(feature)), Some(value::Kind::Number(bound))) = (of, bound) else { panic!("{change:?}") };
+        assert!(change.becomes && change.need() == pb::RuleNeed::AtLeast && change.distance > 0.0);
+        let values = match feature.as_str() {
+            "balance_total" => [number(bound * 1.001), number(5.0)],
+            _ => [number(100.0), number(bound * 1.001)],
+        };
+        let position = bank.put_customer("E-1", "/hq/east", &values).await;
+        bank.follows(position).await;
+        assert!(ask("E-1", "km/1").await.member, "{change:?}");
+        let stands = ask("E-1", "wealthy").await;
+        assert_eq!((stands.decided_by(), stands.member), (pb::DecidedBy::Clustering, true));
+        assert_eq!(stands.actual_membership, "wealthy");
+        assert_eq!(stands.changes[0].need(), pb::RuleNeed::Less);
+        let lacks = ask("W-2", "wealthy").await;
+        assert_eq!((lacks.member, lacks.distances.len(), lacks.changes.len()), (false, 0, 0));
+        assert!(lacks.values.iter().all(|value| value.scaled.is_none()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_explained_is_said() {
     let bank = Bank::open(test::sqlite()).await;
     let mut segments = SegmentServiceClient::new(bank.channel.clone());
-    let mut clusterings = ClusteringServiceClient::new(bank.channel.clone());
     let mut memberships = MembershipServiceClient::new(bank.channel.clone());
     segments.create_segment(bank.user("strategist", "/", create_segment("s", "has_card"))).await.unwrap();
-    let clustering = create_clustering("km", &["balance_total"], 2);
-    clusterings.create_clustering(bank.user("strategist", "/", clustering)).await.unwrap();
-    bank.until_found("km").await;
-    let all = memberships.list_memberships(bank.user("analyst", "/", pb::ListMembershipsRequest {})).await.unwrap();
-    let cluster = all.into_inner().memberships.into_iter().find(|name| name.starts_with("km/")).unwrap();
     let mut ask = async |path: &str, id: &str, membership: &str| {
         memberships.explain_membership(bank.user("analyst", path, explain(id, membership))).await
     };
-    refused(ask("/", "E-1", &cluster).await, Code::FailedPrecondition, ErrorReason::WrongState);
     refused(ask("/", "E-1", "nothing").await, Code::NotFound, ErrorReason::NotFound);
     refused(ask("/", "nobody", "s").await, Code::NotFound, ErrorReason::NotFound);
     assert_eq!(invalid(ask("/", "E-1", "").await, ErrorReason::InvalidField), ["membership"]);

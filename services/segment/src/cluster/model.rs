@@ -1,5 +1,7 @@
 //! What was found, ready to assign: all points of a fit, or a single row later. Both find the same cluster.
 
+use std::cmp::Ordering;
+
 use huan_proto::segment::v1 as pb;
 
 use super::density::Density;
@@ -122,12 +124,53 @@ impl Model {
 
     /// How far a row is from the centre of the cluster at a place; `None` if a value is missing.
     pub fn distance(&self, place: usize, values: impl Iterator<Item = f64>) -> Option<f64> {
-        let (row, width) = (self.scaled(values)?, self.prepared.len());
-        let centre = self.centres.get(place * width..(place + 1) * width)?;
-        Some(squared_distance(&row, centre).sqrt())
+        Some(squared_distance(&self.scaled(values)?, self.centre(place)?).sqrt())
     }
 
-    fn scaled(&self, values: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
+    /// The centre of the cluster at a place, in scaled units; `None` if there is no such.
+    pub fn centre(&self, place: usize) -> Option<&[f64]> {
+        let width = self.prepared.len();
+        self.centres.get(place * width..(place + 1) * width)
+    }
+
+    /// One feature's value in scaled units; NaN if it is missing and nothing stands in.
+    pub fn prepare(&self, feature: usize, value: f64) -> f64 {
+        self.prepared.get(feature).map_or(f64::NAN, |how| prepare::prepare(how, value))
+    }
+
+    /// The raw values of one feature, least and greatest, with which a scaled row that is else as it is would be nearest to
+    /// the centre at a place: where the planes that halve the way to the other centres cut the feature's line. Infinite
+    /// where no other centre bounds it or winsorising makes all beyond alike. `None` if no value would do, or if it is not
+    /// by the nearest centre.
+    pub fn range(&self, place: usize, feature: usize, row: &[f64]) -> Option<(f64, f64)> {
+        let (Shape::Centres(centres), Some(own)) = (&self.shape, self.centre(place)) else { return None };
+        let how = self.prepared.get(feature).filter(|how| how.spread > 0.0)?;
+        let (mut least, mut greatest) = (f64::NEG_INFINITY, f64::INFINITY);
+        for other in centres.chunks_exact(row.len()).filter(|other| *other != own) {
+            let rest =
+                squared_distance(row, own) - squared_distance(row, other) - (row[feature] - own[feature]).powi(2)
+                    + (row[feature] - other[feature]).powi(2);
+            let (apart, sum) = (other[feature] - own[feature], other[feature] + own[feature]);
+            let cut = (sum - rest / apart) / 2.0;
+            match apart.total_cmp(&0.0) {
+                _ if apart == 0.0 && rest > 0.0 => return None,
+                _ if apart == 0.0 => {}
+                Ordering::Greater => greatest = greatest.min(cut),
+                _ => least = least.max(cut),
+            }
+        }
+        let (low, high) = (prepare::prepare(how, f64::MIN), prepare::prepare(how, f64::MAX));
+        if least > greatest || least > high || greatest < low {
+            return None;
+        }
+        let raw = |scaled: f64| prepare::raw(how, scaled);
+        let least = if least <= low { f64::NEG_INFINITY } else { raw(least) };
+        let greatest = if greatest >= high { f64::INFINITY } else { raw(greatest) };
+        Some((least, greatest))
+    }
+
+    /// A row in scaled units; `None` if a value is missing and nothing stands in.
+    pub fn scaled(&self, values: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
         let row: Vec<f64> = self.prepared.iter().zip(values).map(|(how, value)| prepare::prepare(how, value)).collect();
         let whole = !row.is_empty() && row.len() == self.prepared.len();
         (whole && row.iter().all(|value| !value.is_nan())).then_some(row)
@@ -150,5 +193,69 @@ pub fn kept(shape: &Shape, centres: Vec<f64>) -> pb::ClusteringModel {
             core_clusters: density.clusters.iter().map(|place| *place as i32).collect(),
             ..Default::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng as _, SeedableRng as _};
+
+    use super::*;
+
+    const WIDTH: usize = 3;
+
+    fn model(rng: &mut StdRng) -> Model {
+        let prepared = |log| pb::FeaturePreparation {
+            low: -40.0,
+            high: 60.0,
+            log,
+            centre: if log { 0.5 } else { 10.0 },
+            spread: if log { 2.0 } else { 25.0 },
+            ..Default::default()
+        };
+        let centres = (0..4 * WIDTH).map(|_| rng.gen_range(-2.0..2.0)).collect();
+        Model::of(&pb::Clustering {
+            prepared: vec![prepared(false), prepared(true), prepared(false)],
+            model: Some(pb::ClusteringModel { centres, ..Default::default() }),
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn within_the_range_of_a_feature_a_row_is_in_the_cluster_and_beyond_it_is_not() {
+        let mut rng = StdRng::seed_from_u64(9);
+        let (mut bounds, mut none) = (0, 0);
+        for _ in 0..300 {
+            let model = model(&mut rng);
+            let raw: Vec<f64> = (0..WIDTH).map(|_| rng.gen_range(-60.0..80.0)).collect();
+            let scaled = model.scaled(raw.iter().copied()).unwrap();
+            let (place, feature) = (rng.gen_range(0..4), rng.gen_range(0..WIDTH));
+            let is_in = |value: f64| {
+                let with = raw.iter().enumerate().map(|(at, raw)| if at == feature { value } else { *raw });
+                model.cluster(with) == Some(place)
+            };
+            let Some((least, greatest)) = model.range(place, feature, &scaled) else {
+                assert!((-70..90).all(|value| !is_in(f64::from(value))));
+                none += 1;
+                continue;
+            };
+            assert!(least <= greatest);
+            assert!(is_in((least.max(-100.0) + greatest.min(100.0)) / 2.0));
+            for (bound, outward) in
+                [(least, -1e-6), (greatest, 1e-6)].into_iter().filter(|(bound, _)| bound.is_finite())
+            {
+                assert!(!is_in(bound + outward), "{bound} is not the last");
+                bounds += 1;
+            }
+        }
+        assert!(bounds > 100 && none > 20, "{bounds} {none}");
+    }
+
+    #[test]
+    fn what_does_not_assign_by_the_nearest_centre_has_no_range() {
+        let density = pb::ClusteringModel { cores: vec![0.0], core_clusters: vec![0], ..Default::default() };
+        let model = Model::of(&pb::Clustering { model: Some(density), ..Default::default() });
+        assert_eq!(model.range(0, 0, &[0.0]), None);
     }
 }

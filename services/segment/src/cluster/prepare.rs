@@ -31,6 +31,12 @@ fn scale(how: &Prepared, value: f64) -> f64 {
     if how.spread > 0.0 || value.is_nan() { (value - how.centre) / how.spread } else { 0.0 }
 }
 
+/// The value that a scaled one was prepared from; what was winsorised comes back as its bound.
+pub fn raw(how: &Prepared, scaled: f64) -> f64 {
+    let value = scaled * how.spread + how.centre;
+    if how.log { value.signum() * value.abs().exp_m1() } else { value }
+}
+
 /// What was learnt of a matrix.
 pub struct Learnt {
     /// What is done to each feature.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use huan_chassis::clock::{self, Day};
+use huan_chassis::clock;
 use huan_chassis::feed::Status;
 use huan_chassis::store::Store;
 use huan_chassis::{Error, Result, feed};
@@ -12,10 +12,9 @@ use tokio::sync::mpsc;
 
 use super::judge::{self, Subject};
 use super::{Keeper, holds};
-use crate::columns::Snapshot;
+use crate::columns::{ROWS, Snapshot};
 use crate::history::unpack;
-use crate::live::Live;
-use crate::memory::Memory;
+use crate::memory::{Memory, Tenant};
 use crate::store::{history, tenant, vector};
 
 /// Customers looked at together.
@@ -27,8 +26,8 @@ const AHEAD: usize = 2;
 /// How soon and how often those are tried again about whom memory knows less than was known.
 const AGAIN: (Duration, usize) = (Duration::from_millis(50), 60);
 
-/// Customers by ordinal, with the names of their memberships.
-type Block = Vec<(u32, Vec<String>)>;
+/// Customers by ordinal, with the codes of their memberships, ascending; a membership that has no code yet is `None`.
+type Block = Vec<(u32, Vec<Option<u32>>)>;
 
 /// Scans a tenant. False: some customers could not be judged.
 pub(super) async fn scan(
@@ -39,17 +38,18 @@ pub(super) async fn scan(
     of: &str,
     why: MoveTrigger,
 ) -> Result<bool> {
-    let (rows, live, time) = memory.tenant(of).snapshot();
+    let tenant = memory.tenant(of);
+    let (rows, _, _) = tenant.snapshot();
     let codes = history::codes(store.read(), of).await?;
     let (send, mut blocks) = mpsc::channel(AHEAD);
-    let (all, today) = (rows.clone(), time.today());
-    let evaluation = tokio::task::spawn_blocking(move || evaluate(&all, &live, today, &send));
+    let all = rows.clone();
+    let evaluation = tokio::task::spawn_blocking(move || evaluate(&tenant, &all, &codes, &send));
     let (mut after, mut moved) = (-1, Vec::new());
     loop {
         let block = blocks.recv().await;
         let last = block.as_ref().and_then(|block| block.last()).map_or(i64::MAX, |(ordinal, _)| i64::from(*ordinal));
         let is_end = block.is_none();
-        let found = differing(store, of, &rows, &codes, (after, last), block.unwrap_or_default()).await?;
+        let found = differing(store, of, &rows, (after, last), block.unwrap_or_default()).await?;
         moved.extend(judge_all(keeper, store, memory, status, of, (found, why)).await?);
         if is_end {
             break;
@@ -67,18 +67,17 @@ pub(super) async fn scan(
     Ok(moved.is_empty())
 }
 
-/// Sends all customers in blocks, ascending, off the async threads, until nobody receives them.
-fn evaluate(rows: &Snapshot, live: &Live, today: Day, send: &mpsc::Sender<Block>) {
-    let mut block = Block::with_capacity(BLOCK);
-    for (ordinal, row) in rows.rows(today) {
-        block.push((ordinal, live.memberships(&row)));
-        if block.len() == BLOCK && send.blocking_send(std::mem::take(&mut block)).is_err() {
+/// Sends all customers in blocks, ascending, off the async threads, until nobody receives them. What they belong to is
+/// read off what is kept for everybody; whether that is so is for the judgement to say.
+fn evaluate(tenant: &Tenant, rows: &Snapshot, codes: &HashMap<String, u32>, send: &mpsc::Sender<Block>) {
+    for from in (0..(rows.chunks.len() * ROWS) as u32).step_by(BLOCK) {
+        let ordinals = from..from + BLOCK as u32;
+        let customers = ordinals.filter(|ordinal| rows.customer(*ordinal).is_some());
+        let block: Block = tenant.members(|members, _| members.codes(customers, codes));
+        // Nobody receives it only if the scan has failed.
+        if !block.is_empty() && send.blocking_send(block).is_err() {
             return;
         }
-    }
-    if !block.is_empty() {
-        // Nobody receives it only if the scan has failed.
-        let _ = send.blocking_send(block);
     }
 }
 
@@ -87,7 +86,6 @@ async fn differing(
     store: &Store,
     of: &str,
     rows: &Snapshot,
-    codes: &HashMap<String, u32>,
     between: (i64, i64),
     block: Block,
 ) -> Result<Vec<Subject>> {
@@ -95,10 +93,8 @@ async fn differing(
     let mut before: BTreeMap<u32, Vec<u32>> =
         states.iter().filter_map(|state| Some((u32::try_from(state.ordinal).ok()?, unpack(&state.codes)))).collect();
     let mut found = Vec::new();
-    for (ordinal, memberships) in block {
+    for (ordinal, after) in block {
         let known = before.remove(&ordinal).unwrap_or_default();
-        let mut after: Vec<Option<u32>> = memberships.iter().map(|name| codes.get(name).copied()).collect();
-        after.sort_unstable();
         if !after.into_iter().eq(known.into_iter().map(Some)) {
             found.extend(rows.customer(ordinal).map(|customer| Subject {
                 customer_id: customer.customer_id.to_owned(),

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Rpc, tenant};
 use crate::catalogue::{Catalogue, Feature};
+use crate::history::owner_of;
 use crate::memory::{State, Tenant};
 use crate::store::build::members_of;
 use crate::{columns, convert};
@@ -131,14 +132,16 @@ fn evaluate(
         .columns
         .row(state.root(&asked.customer_id), state.time.today())
         .ok_or(Error::NotFound { what: "customer", field: "customer_id" })?;
-    let customer = row.customer();
+    let (customer, memberships) = (row.customer(), tenant.memberships(state, &row));
+    let revision = |membership: &String| state.live.revision_of(owner_of(membership));
     Ok(pb::EvaluateCustomerResponse {
         customer_key: customer.customer_key.to_owned(),
         features: features.iter().map(|feature| feature.name.clone()).collect(),
         values: features.iter().map(|feature| row.value(feature.column)).collect(),
-        memberships: tenant.memberships(state, &row),
         tags: row.tags(),
         scores: state.models.scores(&row),
+        revisions: memberships.iter().map(revision).collect(),
+        memberships,
         as_of_time: Some(clock::timestamp(clock::from_micros(customer.as_of))),
         ..Default::default()
     })

@@ -7,9 +7,9 @@ use huan_proto::segment::v1 as pb;
 use super::Rpc;
 use crate::columns::Customer;
 use crate::explain::explain;
-use crate::live::Decided;
 use crate::memory::State;
-use crate::trial::{Audience, try_rule};
+use crate::reach::Audience;
+use crate::trial::try_rule;
 
 impl Rpc {
     /// Checks a rule and tries it on the customers that the caller sees, off the async threads.
@@ -36,7 +36,7 @@ impl Rpc {
         tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// Explains a membership from memory. Errors: NotFound, WrongState if it is not by rules.
+    /// Explains a membership from memory. Errors: NotFound.
     pub(super) async fn explain(
         &self,
         tenant: &str,
@@ -56,8 +56,7 @@ impl Rpc {
 fn explain_in(state: &State, customer_id: &str, membership: &str) -> Result<pb::ExplainMembershipResponse> {
     let row = state.columns.row(state.root(customer_id), state.time.today());
     let row = row.ok_or(Error::NotFound { what: "customer", field: "customer_id" })?;
-    match state.live.decided(membership).ok_or(Error::NotFound { what: "membership", field: "membership" })? {
-        Decided::ByRules(ruled) => Ok(explain(&ruled, &row)),
-        Decided::Otherwise => Err(Error::WrongState { what: "membership", state: "not by rules".into() }),
-    }
+    let decided = state.live.decided(membership);
+    let decided = decided.ok_or(Error::NotFound { what: "membership", field: "membership" })?;
+    Ok(explain(membership, &decided, &row))
 }

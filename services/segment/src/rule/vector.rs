@@ -19,8 +19,8 @@ use huan_chassis::clock::Day;
 
 use self::operand::{Operand, Range, days, points, ranges, rest};
 pub use self::run::Tags;
-use super::Rule;
 use super::tree::{Comparison, DayExpr, FlagExpr, NumberExpr, TextExpr};
+use super::{Clause, Rule, Shape};
 use crate::catalogue::{Column, Kind};
 
 /// Rules as steps, for one business day.
@@ -55,8 +55,8 @@ enum Step {
     Less(Node, Node),
 }
 
-/// The steps of the expressions of one rule, by where those lie in memory: an expression that is asked for again, as in a
-/// tower of `==`, is not walked again.
+/// The steps of the expressions of one rule, or of the parts of one clause, by where those lie in memory: what is asked for
+/// again, as in a tower of `==`, is not walked again.
 type Walked = HashMap<(usize, bool), Node>;
 
 impl Program {
@@ -78,6 +78,12 @@ impl Program {
     /// The rows for which a rule holds.
     pub fn holds(&mut self, rule: &Rule) -> Node {
         self.known(&rule.root, true, &mut Walked::new())
+    }
+
+    /// Where a clause of a rule is known to be true, and where it is known to be false.
+    pub fn clause(&mut self, clause: &Clause) -> [Node; 2] {
+        let mut walked = Walked::new();
+        [true, false].map(|is| self.part(clause, is, &mut walked))
     }
 
     /// The rows in either.
@@ -138,6 +144,48 @@ impl Program {
         let node = self.walk(expr, is, walked);
         walked.insert(key, node);
         node
+    }
+
+    /// Where a part of a clause is known to be this.
+    fn part(&mut self, clause: &Clause, is: bool, walked: &mut Walked) -> Node {
+        let key = (ptr::from_ref(clause).addr(), is);
+        if let Some(node) = walked.get(&key) {
+            return *node;
+        }
+        let node = self.walk_clause(clause, is, walked);
+        walked.insert(key, node);
+        node
+    }
+
+    fn walk_clause(&mut self, clause: &Clause, is: bool, walked: &mut Walked) -> Node {
+        match &clause.shape {
+            Shape::Comparison(expr, _) => self.known(expr, is, &mut Walked::new()),
+            Shape::Not(inner) => self.part(inner, !is, walked),
+            Shape::All(clauses) | Shape::Any(clauses) => {
+                // "All" is true where every one is, and false where any is; "any" the other way round.
+                let every = matches!(clause.shape, Shape::All(_)) == is;
+                let start = if every { self.everybody() } else { self.nobody() };
+                clauses.iter().fold(start, |found, clause| {
+                    let node = self.part(clause, is, walked);
+                    if every { self.both(found, node) } else { self.either(found, node) }
+                })
+            }
+            Shape::If(clauses) => {
+                let [test, then, or] = &**clauses;
+                let (yes, no) = (self.part(test, true, walked), self.part(test, false, walked));
+                let (then, or) = (self.part(then, is, walked), self.part(or, is, walked));
+                let (then, or) = (self.both(yes, then), self.both(no, or));
+                self.either(then, or)
+            }
+            Shape::Same(clauses) => {
+                let [yes, no] = [true, false].map(|of_left| {
+                    let left = self.part(&clauses[0], of_left, walked);
+                    let right = self.part(&clauses[1], of_left == is, walked);
+                    self.both(left, right)
+                });
+                self.either(yes, no)
+            }
+        }
     }
 
     fn walk(&mut self, expr: &FlagExpr, is: bool, walked: &mut Walked) -> Node {

@@ -215,15 +215,17 @@ fn both_evaluators_agree_on_every_row() {
         let checked: Vec<(String, Rule)> = sources.iter().filter_map(check).collect();
         let mut program = Program::new(today());
         let nodes: Vec<_> = checked.iter().map(|(_, rule)| nodes(&mut program, rule)).collect();
+        let clauses: Vec<_> = checked.iter().map(|(_, rule)| program.clause(rule.clause())).collect();
         let (snapshot, mut words) = (columns.snapshot(), Vec::new());
         let tags = program.tags(&snapshot.names);
         for chunk in 0..snapshot.chunks.len() {
             let block = snapshot.block(chunk, today());
             program.run(&block, &tags, &mut words);
             for (at, row) in block.rows() {
-                for ((source, rule), nodes) in checked.iter().zip(&nodes) {
+                for ((source, rule), (nodes, clause)) in checked.iter().zip(nodes.iter().zip(&clauses)) {
                     let (found, right) = (truth(&words, *nodes, at), rule.truth(&row));
                     assert_eq!(found, right, "{source} of row {at} of chunk {chunk}");
+                    assert_eq!(truth(&words, *clause, at), right, "clauses of {source} of row {at} of chunk {chunk}");
                     seen[found as usize] += 1;
                 }
             }
@@ -277,6 +279,7 @@ fn what_rules_have_in_common_is_found_once() {
     assert_eq!(program.steps.len(), steps + 1, "but for everybody");
     let tower = (0..60).fold("f1".to_owned(), |tower, _| format!("({tower} == f2)"));
     program.holds(&rule(&tower));
+    program.clause(rule(&tower).clause());
     assert!(program.steps.len() < steps + 500);
 }
 
