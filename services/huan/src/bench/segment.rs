@@ -3,6 +3,7 @@
 
 mod cluster;
 mod evaluate;
+mod models;
 mod rules;
 mod table;
 

@@ -1,4 +1,4 @@
-//! EvaluateCustomer with two hundred segments, beside one bare hop that answers with the same bytes.
+//! EvaluateCustomer with two hundred segments and three models, beside one bare hop that answers with the same bytes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use huan_proto::segment::v1::{
     self as pb, membership_service_client::MembershipServiceClient, segment_service_client::SegmentServiceClient,
 };
 
-use super::{Options, Row};
+use super::{Options, Row, models};
 use crate::{
     bench::{decide, pace},
     demo::{self, Desk},
@@ -17,6 +17,7 @@ use crate::{
 /// Segments beside the sets that ship.
 const SEGMENTS: usize = 200;
 const TENANT: &str = "bench";
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What rules compare: three bounds each.
 const COMPARED: [(&str, [u32; 3]); 10] = [
     ("balance_total", [1_000, 20_000, 200_000]),
@@ -40,6 +41,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     let address = suite.doors.services["segment"];
     let desk = Desk::at(address, &suite.doors, TENANT)?;
     create_segments(&desk).await?;
+    models::train(&desk).await?;
 
     let door = desk.door("relationship_manager");
     let client = MembershipServiceClient::new(door.channel.clone());
@@ -49,7 +51,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
         let mut client = client.clone();
         async move { client.evaluate_customer(request).await.map(tonic::Response::into_inner) }
     };
-    let answer = ask(0).await?;
+    let answer = settled(&ask).await?;
     if answer.memberships.iter().filter(|name| name.starts_with("bench_")).count() < SEGMENTS / 20 {
         return Err(Failure::new("a customer belongs to next to no segment of the bench"));
     }
@@ -61,9 +63,29 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     let peak = pace::closed(decide::IN_FLIGHT, length, call.clone()).await?;
     let p99 = pace::open_p99(peak / 2.0, length, call).await?;
     suite.stop().await?;
-    let work = format!("EvaluateCustomer, {SEGMENTS} segments, whole catalogue, beside one bare hop");
+    let models = models::MODELS.len();
+    let work = format!("EvaluateCustomer, {SEGMENTS} segments, {models} models, whole catalogue, beside one bare hop");
     let late = "EvaluateCustomer, p99 at half of that peak, open loop, beside 5 ms";
     Ok(vec![Row::rate(&work, "calls/s", peak, bare, 0.5), Row::time(late, "ms", p99.as_secs_f64() * 1e3, 5.0, 1.0)])
+}
+
+/// An answer with the scores of all models: they come a moment after the last training.
+async fn settled<F>(ask: &impl Fn(u64) -> F) -> Result<pb::EvaluateCustomerResponse>
+where
+    F: Future<Output = std::result::Result<pb::EvaluateCustomerResponse, tonic::Status>>,
+{
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let answer = ask(0).await?;
+        let scored = |(model_id, _): &(&str, pb::Learner)| answer.scores.iter().any(|it| it.model_id == *model_id);
+        if models::MODELS.iter().all(scored) {
+            return Ok(answer);
+        }
+        if tokio::time::Instant::now() > until {
+            return Err(Failure::new("a customer is not scored by the models of the bench"));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn create_segments(desk: &Desk) -> Result<()> {
