@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "up",
     "evaluate",
     "decide",
@@ -35,6 +35,7 @@ const NAMES: [&str; 16] = [
     "segment-rules",
     "segment-evaluate",
     "segment-cluster",
+    "segment-start",
     "coverage",
     "model",
 ];

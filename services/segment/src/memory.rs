@@ -118,13 +118,13 @@ impl Memory {
         let tenant = self.tenant(&row.tenant);
         tenant.set_settings(&decode(&row.settings)?);
         tenant.set_catalogue(&decode(&row.catalogue)?);
-        let mut after = -1;
-        loop {
-            let page = store::vector::page_of_vectors(store, &row.tenant, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.ordinal;
-            let mut customers = page.iter().filter(|row| !row.is_erased());
-            customers.try_for_each(|row| tenant.put(row, &decode(&row.payload)?))?;
+        let read = |after| store::vector::page_of_vectors(store, &row.tenant, after, PAGE);
+        let mut page = read(-1).await?;
+        while let Some(last) = page.last() {
+            // One page is decoded while the next is read. More readers at once would wait for one another.
+            let (next, put) = tokio::join!(read(last.ordinal), put_page(tenant.clone(), page));
+            put?;
+            page = next?;
         }
         self.refresh(store, &row.tenant).await
     }
@@ -246,6 +246,15 @@ impl Owners for Memory {
         };
         Box::pin(std::future::ready(Ok(self.tenant(tenant).read(path))))
     }
+}
+
+/// Takes over a page of vectors from the store, off the async threads.
+async fn put_page(tenant: Arc<Tenant>, page: Vec<vector::Model>) -> Result<()> {
+    let put = move || {
+        let mut customers = page.iter().filter(|row| !row.is_erased());
+        customers.try_for_each(|row| tenant.put(row, &decode(&row.payload)?))
+    };
+    tokio::task::spawn_blocking(put).await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
 /// Reads a message back. Error: internal, if the bytes are not one.

@@ -93,8 +93,12 @@ async fn found(bank: &Bank, clustering: pb::Clustering) -> pb::Clustering {
 
 /// 90 customers more in three groups: savers of the east, spenders of the west, and few of both.
 async fn put_groups(bank: &Bank) {
+    put_in_order(bank, 0..90).await;
+}
+
+async fn put_in_order(bank: &Bank, order: impl Iterator<Item = i32>) {
     let mut last = None;
-    for at in 0..90 {
+    for at in order {
         let (path, balance, count) = match at % 9 {
             0..=4 => ("/hq/east", 50_000.0, 2.0),
             5..=7 => ("/hq/west", 800.0, 40.0),
@@ -105,6 +109,26 @@ async fn put_groups(bank: &Bank) {
         last = Some(bank.put_customer(&format!("G-{at:02}"), path, &values).await);
     }
     bank.follows(last.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_seen_first_makes_no_other_clusters() {
+    let mut each = Vec::new();
+    for backwards in [false, true] {
+        let bank = Bank::open(test::sqlite()).await;
+        match backwards {
+            false => put_in_order(&bank, 0..130).await,
+            true => put_in_order(&bank, (0..130).rev()).await,
+        }
+        let choice = pb::ClusteringChoice { least_k: 2, most_k: 4, ..Default::default() };
+        let chosen = pb::Clustering { choice: Some(choice), fit_sample: 100, ..asked("km", 0) };
+        let mut clustering = found(&bank, chosen).await;
+        // When it was found and from which rows is another matter.
+        clustering.job = None;
+        each.push(clustering);
+    }
+    assert_eq!(each[0], each[1]);
+    assert!(each[0].clusters.len() > 1 && each[0].fidelity.is_some());
 }
 
 async fn memberships(bank: &Bank, customer_id: &str) -> Vec<String> {

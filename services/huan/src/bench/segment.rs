@@ -5,6 +5,7 @@ mod cluster;
 mod evaluate;
 mod models;
 mod rules;
+mod start;
 mod table;
 
 use std::{path::Path, process::Command};
@@ -15,7 +16,7 @@ use super::{Options, Row};
 use crate::failure::{Failure, Result};
 
 /// What is measured, each by itself.
-pub const PARTS: [&str; 3] = ["segment-rules", "segment-evaluate", "segment-cluster"];
+pub const PARTS: [&str; 4] = ["segment-rules", "segment-evaluate", "segment-cluster", "segment-start"];
 
 /// Measures one of the parts.
 pub async fn run(part: &str, options: &Options) -> Result<Vec<Row>> {
@@ -23,6 +24,7 @@ pub async fn run(part: &str, options: &Options) -> Result<Vec<Row>> {
         "segment-rules" => rules::run(options),
         "segment-evaluate" => evaluate::run(options).await,
         "segment-cluster" => cluster::run(options),
+        "segment-start" => start::run(options).await,
         _ => Err(Failure::usage(format!("{part} is no part of the segment bench"))),
     }
 }

@@ -11,7 +11,7 @@ use crate::columns::{Customer, Row, Snapshot};
 
 /// Rows as they are; NaN = missing.
 pub struct Matrix {
-    /// Whose rows they are, ascending.
+    /// Whose rows they are, in the order of the customers' numbers at the bank.
     pub ordinals: Vec<u32>,
     /// The values.
     pub points: Points,
@@ -39,18 +39,16 @@ pub fn missing(rows: &Snapshot, today: Day, slots: &[usize]) -> Missing {
     missing
 }
 
-/// Reads the customers who have every feature; all, if the missing are filled.
+/// Reads the customers who have every feature; all, if the missing are filled. Who was seen first here is chance, so it
+/// plays no part in what is drawn from them.
 pub fn read(work: &Work, fills: bool) -> Matrix {
     let slots = work.slots.as_slice();
-    let (mut ordinals, mut values) = (Vec::new(), Vec::new());
     let mut missing = Missing { of_feature: vec![0; slots.len()], ..Missing::default() };
-    for (ordinal, row) in work.rows.rows(work.today) {
-        if missing.count(&row, slots) || fills {
-            ordinals.push(ordinal);
-            values.extend(slots.iter().map(|slot| row.number(*slot)));
-        }
-    }
-    Matrix { ordinals, points: Points { values, width: slots.len() }, missing }
+    let rows = work.rows.rows(work.today).map(|(_, row)| row);
+    let mut rows: Vec<Row<'_>> = rows.filter(|row| missing.count(row, slots) || fills).collect();
+    rows.sort_by_cached_key(|row| row.customer().customer_id);
+    let values = rows.iter().flat_map(|row| slots.iter().map(|slot| row.number(*slot))).collect();
+    Matrix { ordinals: rows.iter().map(Row::ordinal).collect(), points: Points { values, width: slots.len() }, missing }
 }
 
 impl Missing {
