@@ -361,6 +361,8 @@ def follow(row):
     row["inflow_trend"] = trend("inflow_sum", 30, 365)
     row["outflow_trend"] = trend("outflow_sum", 30, 365)
     row["outflow_trend_90d"] = trend("outflow_sum", 30, 90)
+    # The data set names nobody who brought another.
+    row["referred_count"] = 0
     row["rfm_f"] = score(row["txn_count_365d"], (6, 24, 60, 120))
     row["rfm_m"] = score(row["outflow_sum_365d"], (1_000_000, 5_000_000, 10_000_000, 30_000_000))
 

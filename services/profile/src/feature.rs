@@ -116,6 +116,14 @@ impl Catalogue {
         self.features.iter().any(is_kyc)
     }
 
+    /// The summaries of relations that vectors hold, each with the number of its feature.
+    pub fn relations(&self) -> impl Iterator<Item = (u32, &pb::RelationSource)> {
+        self.features.iter().filter_map(|feature| match &feature.source {
+            Some(Source::Relation(source)) => Some((feature.number, source)),
+            _ => None,
+        })
+    }
+
     /// Whether a feature ages at the edges of [`WINDOWS`] though its own window is ever.
     pub fn has_recency_score(&self) -> bool {
         self.features.iter().any(|feature| match &feature.source {
@@ -150,7 +158,9 @@ impl Catalogue {
             Source::Score(source) => {
                 Some(Derived::Score(place(&source.feature)?, source.bounds.clone(), source.reversed))
             }
-            Source::Attribute(_) | Source::Holding(_) | Source::Aggregate(_) | Source::Kyc(_) => None,
+            Source::Attribute(_) | Source::Holding(_) | Source::Aggregate(_) | Source::Kyc(_) | Source::Relation(_) => {
+                None
+            }
         }
     }
 }

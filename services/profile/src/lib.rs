@@ -1,4 +1,4 @@
-//! Profile: all that is known of a bank's customers — attributes, holdings, identities, consents, events and the
+//! Profile: all that is known of a bank's customers — attributes, holdings, identities, consents, relations, events and the
 //! features computed from them — with the time at which each was true, and a feed of what changes. Modules in reading
 //! order.
 
@@ -14,6 +14,7 @@ pub mod industry;
 pub mod kyc;
 pub mod opt_out;
 pub mod relation;
+pub mod related;
 pub mod merge;
 pub mod normal;
 pub mod manifest;

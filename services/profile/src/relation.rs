@@ -17,6 +17,18 @@ pub struct Arm {
     pub relation_type: pb::RelationType,
 }
 
+impl Arm {
+    /// The same relations, seen from their other ends.
+    pub fn turned(self) -> Self {
+        let direction = match self.direction {
+            pb::RelationDirection::Out => pb::RelationDirection::In,
+            pb::RelationDirection::In => pb::RelationDirection::Out,
+            pb::RelationDirection::Unspecified => pb::RelationDirection::Unspecified,
+        };
+        Self { direction, ..self }
+    }
+}
+
 /// The arms that a view chooses, ascending; none for no view.
 pub fn arms_of_view(view: pb::RelationView) -> Vec<Arm> {
     use pb::{RelationType as T, RelationView as V};

@@ -25,6 +25,7 @@ pub mod migration;
 pub mod person;
 pub mod profile;
 pub mod relation;
+pub mod related;
 pub mod proposal;
 pub mod roll;
 pub mod root;

@@ -1,5 +1,5 @@
-//! A customer's vector: a pure function of attributes, open holdings, accumulators and tags at one moment. It leaves
-//! out what is missing, so that an absent number never reads as zero.
+//! A customer's vector: a pure function of attributes, open holdings, accumulators, relations and tags at one moment. It
+//! leaves out what is missing, so that an absent number never reads as zero.
 
 use std::collections::HashSet;
 
@@ -12,6 +12,7 @@ use huan_proto::{
 use crate::{
     company,
     feature::{Catalogue, Derived},
+    related::Sums,
     window::{Accumulator, State},
 };
 
@@ -38,6 +39,8 @@ pub struct Inputs<'a> {
     /// How complete what is known by the tenant's questions is; none if they are not about such a customer, or no feature
     /// asks.
     pub kyc_completeness: Option<f64>,
+    /// What the features that sum up relations say.
+    pub related: &'a Sums,
     /// Business time.
     pub now: chrono::DateTime<chrono::Utc>,
 }
@@ -80,6 +83,7 @@ fn value(feature: &pb::Feature, inputs: &Inputs<'_>, group: Option<usize>) -> Op
             pb::KycOp::Unspecified => None,
             pb::KycOp::Completeness => inputs.kyc_completeness.map(Kind::Number),
         },
+        pb::feature::Source::Relation(_) => inputs.related.get(&feature.number).copied().map(Kind::Number),
         pb::feature::Source::Ratio(_) | pb::feature::Source::Trend(_) | pb::feature::Source::Score(_) => None,
     }
 }
@@ -221,8 +225,9 @@ mod tests {
         let holdings = [OpenHolding { kind: "card".to_owned(), balance_minor: 5 }];
         let state = State::empty(&plan, 1);
         let now = clock::from_micros(0);
-        let (tags, kyc_completeness) = (Vec::new(), None);
-        let inputs = Inputs { customer: &customer, holdings: &holdings, state: &state, tags, kyc_completeness, now };
+        let (tags, kyc_completeness, related) = (Vec::new(), None, &Sums::new());
+        let (customer, holdings, state) = (&customer, holdings.as_slice(), &state);
+        let inputs = Inputs { customer, holdings, state, tags, kyc_completeness, related, now };
         let values = named(&catalogue, &vector(&catalogue, inputs));
         assert_eq!(values["customer_type"], Kind::Text("retail".to_owned()));
         assert_eq!(values["txn_count_30d"], Kind::Number(0.0));

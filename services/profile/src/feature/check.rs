@@ -2,7 +2,7 @@
 
 use huan_chassis::check::Faults;
 use huan_proto::{
-    profile::v1::{self as pb, AggregateOp, HoldingOp, KycOp, feature::Source},
+    profile::v1::{self as pb, AggregateOp, HoldingOp, KycOp, RelationOp, RelationType, feature::Source},
     types::v1::ValueType,
 };
 
@@ -44,6 +44,7 @@ pub fn definition(faults: &mut Faults, at: &str, feature: pb::Feature, known: &[
             KycOp::Unspecified => ValueType::Unspecified,
             KycOp::Completeness => ValueType::Number,
         }),
+        Some(Source::Relation(source)) => Some(relation(faults, &field("relation"), source)),
     };
     let follows = follows.unwrap_or_default();
     if given != ValueType::Unspecified && follows != ValueType::Unspecified && given != follows {
@@ -99,6 +100,31 @@ fn aggregate(faults: &mut Faults, at: &str, source: &pb::AggregateSource) -> Val
         AggregateOp::Unspecified => ValueType::Unspecified,
         AggregateOp::LastDay | AggregateOp::FirstDay => ValueType::Day,
         _ => ValueType::Number,
+    }
+}
+
+fn relation(faults: &mut Faults, at: &str, source: &pb::RelationSource) -> ValueType {
+    let field = |name: &str| format!("{at}.{name}");
+    let op: RelationOp = faults.enumeration(&field("op"), source.op);
+    for (index, number) in source.types.iter().enumerate() {
+        let field = field(&format!("types[{index}]"));
+        faults.enumeration::<RelationType>(&field, *number);
+        if source.types[..index].contains(number) {
+            faults.add(field, "is given twice");
+            // Of very many one says enough.
+            break;
+        }
+    }
+    if op == RelationOp::Weight && source.types.len() != 1 {
+        faults.add(field("types"), "is not one type, as a sum of weights needs");
+    }
+    faults.optional_enumeration::<pb::RelationDirection>(&field("direction"), source.direction);
+    if !source.min_weight.is_finite() || source.min_weight < 0.0 {
+        faults.add(field("min_weight"), "is not a number of at least 0");
+    }
+    match op {
+        RelationOp::Unspecified => ValueType::Unspecified,
+        RelationOp::Count | RelationOp::Weight => ValueType::Number,
     }
 }
 
@@ -195,6 +221,33 @@ mod tests {
         assert_eq!(faults_of(named("k", source(1)), &[]), [""; 0]);
         assert_eq!(faults_of(text, &[]), ["f.type does not fit the source"]);
         assert!(faults_of(named("k", source(0)), &[])[0].starts_with("f.kyc.op "));
+    }
+
+    #[test]
+    fn all_faults_of_a_summary_of_relations_are_named() {
+        let count = pb::RelationSource { op: RelationOp::Count.into(), ..Default::default() };
+        let weight = pb::RelationSource { op: RelationOp::Weight.into(), types: vec![1], ..Default::default() };
+        let faults = |source: pb::RelationSource| faults_of(named("r", Source::Relation(source)), &[]);
+        assert_eq!(faults(count.clone()), [""; 0]);
+        assert_eq!(faults(pb::RelationSource { types: vec![1, 4], direction: 2, ..count.clone() }), [""; 0]);
+        assert_eq!(faults(weight.clone()), [""; 0]);
+        let needs_one = ["f.relation.types is not one type, as a sum of weights needs"];
+        assert_eq!(faults(pb::RelationSource { types: vec![], ..weight.clone() }), needs_one);
+        assert_eq!(faults(pb::RelationSource { types: vec![1, 2], ..weight }), needs_one);
+        let bad =
+            pb::RelationSource { op: 0, types: vec![0, 99, 1, 1], direction: 9, min_weight: -0.5, ..count.clone() };
+        let expected = [
+            "f.relation.op is required",
+            "f.relation.types[0] is required",
+            "f.relation.types[1] is not one of the known values",
+            "f.relation.types[3] is given twice",
+            "f.relation.direction is not one of the known values",
+            "f.relation.min_weight is not a number of at least 0",
+        ];
+        assert_eq!(faults(bad), expected);
+        assert_eq!(faults(pb::RelationSource { min_weight: f64::NAN, ..count.clone() }).len(), 1);
+        let flag = pb::Feature { r#type: ValueType::Flag.into(), ..named("r", Source::Relation(count)) };
+        assert_eq!(faults_of(flag, &[]), ["f.type does not fit the source"]);
     }
 
     #[test]

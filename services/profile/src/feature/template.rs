@@ -123,6 +123,7 @@ struct Row {
     trend: Option<TrendRow>,
     score: Option<ScoreRow>,
     kyc: Option<KycRow>,
+    relation: Option<RelationRow>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +138,20 @@ struct HoldingRow {
 #[serde(deny_unknown_fields)]
 struct KycRow {
     op: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelationRow {
+    op: String,
+    #[serde(default)]
+    types: Vec<String>,
+    #[serde(default)]
+    direction: String,
+    #[serde(default)]
+    min_weight: f64,
+    #[serde(default)]
+    include_all_days: bool,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +216,7 @@ impl Row {
             let op = pb::KycOp::from_str_name(&enum_name("KYC_OP", &row.op)).unwrap_or_default();
             Source::Kyc(pb::KycSource { op: op.into() })
         }));
+        sources.extend(self.relation.map(|row| Source::Relation(row.source())));
         if sources.len() > 1 {
             faults.add(format!("{}.source", self.name), "is given twice");
         }
@@ -208,6 +224,25 @@ impl Row {
         let source = sources.into_iter().next();
         let (name, description) = (self.name, self.description);
         pb::Feature { name, r#type: value_type.into(), description, source, ..Default::default() }
+    }
+}
+
+impl RelationRow {
+    fn source(self) -> pb::RelationSource {
+        let op = pb::RelationOp::from_str_name(&enum_name("RELATION_OP", &self.op)).unwrap_or_default();
+        let named = |word: &String| pb::RelationType::from_str_name(&enum_name("RELATION_TYPE", word));
+        let direction = match self.direction.as_str() {
+            "" => Some(pb::RelationDirection::Unspecified),
+            word => pb::RelationDirection::from_str_name(&enum_name("RELATION_DIRECTION", word)),
+        };
+        pb::RelationSource {
+            op: op.into(),
+            types: self.types.iter().map(|word| named(word).unwrap_or_default().into()).collect(),
+            // A word that the contract does not know is no direction of it, and is refused as one.
+            direction: direction.map_or(-1, i32::from),
+            min_weight: self.min_weight,
+            include_all_days: self.include_all_days,
+        }
     }
 }
 

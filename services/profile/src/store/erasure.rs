@@ -20,9 +20,9 @@ use uuid::Uuid;
 use super::{
     CHUNK, Store, customer as customer_store,
     entity::{customer, dead_letter, erasure, identity, relation, tombstone},
-    hold, kyc, merge,
+    hold, merge, related,
     tenant::View,
-    token_text,
+    token_text, vector,
 };
 use crate::{bucket::Bucket, convert};
 
@@ -159,13 +159,14 @@ impl Store {
     }
 
     /// Lets the vectors of those follow who had a relation with somebody erased. They are locked one by one, and after the
-    /// commit: an erasure waits for nobody but the person. One that is cut short here follows with the next change.
+    /// commit: an erasure waits for nobody but the person. One that is cut short here follows with the next change that is
+    /// no event, or on the next day.
     pub(super) async fn follow_erasure(&self, view: &View, others: Vec<String>) {
         for customer_id in others {
             let revise = async {
                 let tx = self.db.begin().await?;
                 let customers = customer_store::lock(&tx, &view.tenant, std::slice::from_ref(&customer_id)).await?;
-                kyc::revise(&tx, view, customers).await?;
+                vector::follow(&tx, view, customers).await?;
                 tx.commit().await
             };
             if let Err(error) = revise.await {
@@ -218,7 +219,7 @@ pub(super) async fn erase(
     let now = clock::micros(clock::system_now());
     let ids: Vec<&str> = members.iter().map(|member| member.customer_id.as_str()).collect();
     let mut others = erase_other_ends(tx, &view.tenant, &ids).await?;
-    if !view.catalogue.asks_kyc() {
+    if related::asked(view).is_empty() {
         others.clear();
     }
     erase_letters(tx, &view.tenant, &ids).await?;

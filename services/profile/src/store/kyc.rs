@@ -1,7 +1,7 @@
 //! Questions about companies, their answers, and what of profiles answers them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::RangeInclusive,
 };
 
@@ -11,7 +11,7 @@ use huan_chassis::{
     store::{Tx, rows::runs},
     vault::Vault,
 };
-use huan_proto::profile::v1::{self as pb, RelationDirection as Direction};
+use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
@@ -222,20 +222,7 @@ pub async fn revise(tx: &Tx, view: &View, customers: Vec<customer_entity::Model>
     if !view.catalogue.asks_kyc() || customers.is_empty() {
         return Ok(());
     }
-    let mut revised = vector::revise(tx, view, customers).await?;
-    revised.retain(|revised| revised.changed);
-    vector::publish(tx, revised, Vec::new()).await.map(|_| ())
-}
-
-/// Those at the ends of these relations, each seen from its first, of whom a question asks for one.
-pub fn concerned(view: &View, rows: &[relation::Model]) -> HashSet<String> {
-    let arms = if view.catalogue.asks_kyc() { kyc::arms(&view.kyc) } else { Vec::new() };
-    let asks = |direction: Direction, row: &relation::Model| {
-        arms.iter().any(|arm| arm.direction == direction && arm.relation_type as i16 == row.relation_type)
-    };
-    let out = rows.iter().filter(|row| asks(Direction::Out, row)).map(|row| row.customer_id.clone());
-    let back = rows.iter().filter(|row| asks(Direction::In, row)).map(|row| row.other_id.clone());
-    out.chain(back).collect()
+    vector::follow(tx, view, customers).await.map(|_| ())
 }
 
 /// Customers of whom answers grow stale after one moment and up to another, both in microseconds of business time.
@@ -251,19 +238,6 @@ pub async fn stale(db: &impl ConnectionTrait, view: &View, times: &RangeInclusiv
         let query = query.filter(kyc_answer::Column::AnswerTime.between(times.start() - age, times.end() - age));
         let query = query.filter(kyc_answer::Column::QuestionId.is_in(questions)).select_only();
         found.extend(query.column(kyc_answer::Column::CustomerId).into_tuple::<String>().all(db).await?);
-    }
-    Ok(found)
-}
-
-/// Customers of whom relations that answer questions begin or end on one of these days.
-pub async fn moved(db: &impl ConnectionTrait, view: &View, days: &RangeInclusive<i64>) -> Result<Vec<String>> {
-    let types: BTreeSet<i16> = kyc::arms(&view.kyc).iter().map(|arm| arm.relation_type as i16).collect();
-    let mut found = Vec::new();
-    for column in [relation::Column::StartDay, relation::Column::EndDay] {
-        let query = relation::Entity::find().filter(relation::Column::Tenant.eq(&view.tenant));
-        let query = query.filter(column.between(*days.start(), *days.end()));
-        let query = query.filter(relation::Column::RelationType.is_in(types.iter().copied())).select_only();
-        found.extend(query.column(relation::Column::CustomerId).into_tuple::<String>().all(db).await?);
     }
     Ok(found)
 }

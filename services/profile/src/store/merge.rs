@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryF
 use super::{
     Store, consent, customer,
     entity::{customer as customer_entity, merge_edge, vector as vector_entity},
-    root,
+    related, root,
     seal::upsert_sealed,
     tenant::View,
     upsert, vector,
@@ -57,7 +57,8 @@ impl Store {
                 let same = (&found.absorbed, &found.survivor) == (&ask.absorbed, &ask.survivor);
                 return if same { Ok((found, None)) } else { Err(Error::invalid("request_id", "was used for others")) };
             }
-            let Some(customers) = lock_profiles(&tx, &view.tenant, &[&ask.absorbed, &ask.survivor]).await? else {
+            let Some(Locked { customers, between }) = lock_profiles(&tx, view, &[&ask.absorbed, &ask.survivor]).await?
+            else {
                 continue;
             };
             check(&customers, ask)?;
@@ -69,7 +70,7 @@ impl Store {
             let edge = edge(view, ask, edges.last().map_or(0, |last| last.create_time + 1));
             merge_edge::Entity::insert(edge.clone().into_active_model()).exec_without_returning(&*tx).await?;
             edges.push(edge.clone());
-            let position = self.regroup(&tx, view, customers, &edges).await?;
+            let position = self.regroup(&tx, view, Locked { customers, between }, &edges).await?;
             tx.commit().await?;
             return Ok((edge, Some(position)));
         }
@@ -83,7 +84,9 @@ impl Store {
         self.check_pair(view, by, &edge.absorbed, &edge.survivor, missing).await?;
         for _ in 0..ATTEMPTS {
             let tx = self.db.begin().await?;
-            let Some(customers) = lock_profiles(&tx, &view.tenant, &[&edge.absorbed, &edge.survivor]).await? else {
+            let Some(Locked { customers, between }) =
+                lock_profiles(&tx, view, &[&edge.absorbed, &edge.survivor]).await?
+            else {
                 continue;
             };
             let edge = find(&*tx, &view.tenant, merge_id).await?;
@@ -94,7 +97,7 @@ impl Store {
             let edge = merge_edge::Model { holds: false, revoked_by: by.subject.clone(), revoke_time, ..edge };
             upsert(&tx, vec![edge.clone()]).await?;
             let edges = holding(&*tx, &view.tenant, &customers).await?;
-            let position = self.regroup(&tx, view, customers, &edges).await?;
+            let position = self.regroup(&tx, view, Locked { customers, between }, &edges).await?;
             tx.commit().await?;
             return Ok((edge, Some(position)));
         }
@@ -135,12 +138,13 @@ impl Store {
         Ok(())
     }
 
-    /// Writes whose profile each of these locked customers is part of, and publishes those profiles anew.
+    /// Writes whose profile each of these locked customers is part of, and publishes those profiles anew, and those that
+    /// are bound to several of them.
     async fn regroup(
         &self,
         tx: &Tx,
         view: &View,
-        customers: Vec<customer_entity::Model>,
+        Locked { customers, between }: Locked,
         edges: &[merge_edge::Model],
     ) -> Result<Position> {
         let old: BTreeSet<String> = customers.iter().map(|customer| customer.root_id.clone()).collect();
@@ -157,7 +161,9 @@ impl Store {
         let mut rows: Vec<feed::Row> = moved.iter().filter_map(merged).collect();
         let roots: Vec<_> = now.values().filter(|row| row.root_id == row.customer_id).cloned().collect();
         rows.extend(consent::standings(tx, &view.tenant, &roots).await?);
-        let revised = vector::rebuild(tx, view, roots).await?;
+        let mut revised = vector::rebuild(tx, view, roots).await?;
+        let others = vector::revise(tx, view, between).await?;
+        revised.extend(others.into_iter().filter(|revised| revised.changed));
         vector::publish(tx, revised, rows).await
     }
 }
@@ -187,12 +193,28 @@ fn regrouped(
     (now, moved)
 }
 
-/// Locks all customers of the profiles of these in the order of their ids. None: the profiles have changed meanwhile.
-async fn lock_profiles(tx: &Tx, tenant: &str, ids: &[&str]) -> Result<Option<Vec<customer_entity::Model>>> {
+/// What a merge locks.
+struct Locked {
+    /// All customers of both profiles.
+    customers: Vec<customer_entity::Model>,
+    /// One customer of each profile that is bound to several of those by relations that are counted.
+    between: Vec<customer_entity::Model>,
+}
+
+/// Locks all customers of the profiles of these, and those between them, in the order of their ids. None: the profiles
+/// or their relations have changed meanwhile.
+async fn lock_profiles(tx: &Tx, view: &View, ids: &[&str]) -> Result<Option<Locked>> {
+    let tenant = view.tenant.as_str();
     let before = members(&**tx, tenant, ids).await?;
-    let customers = customer::lock(tx, tenant, &before).await?;
-    // Nobody joins or leaves a profile whose customers are locked.
-    Ok((members(&**tx, tenant, ids).await? == before).then_some(customers))
+    let between = related::between(tx, view, &before).await?;
+    let all: BTreeSet<String> = before.iter().chain(&between).cloned().collect();
+    let locked = customer::lock(tx, tenant, &all.into_iter().collect::<Vec<_>>()).await?;
+    // Nobody joins or leaves a profile, nor gets bound to it, while its customers are locked.
+    if members(&**tx, tenant, ids).await? != before || related::between(tx, view, &before).await? != between {
+        return Ok(None);
+    }
+    let (between, customers) = locked.into_iter().partition(|row| between.contains(&row.customer_id));
+    Ok(Some(Locked { customers, between }))
 }
 
 /// The ids of all customers of the profiles of these, ascending.

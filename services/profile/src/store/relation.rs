@@ -14,7 +14,7 @@ use super::{
     MAX_BINDS, Store, UNKNOWN, after as after_row, chunks,
     customer::{self, Met},
     entity::{customer as customer_entity, relation},
-    kyc, next_page, one_of, token_number, token_text,
+    next_page, one_of, related, token_number, token_text, vector,
 };
 use crate::{
     convert::{
@@ -225,7 +225,7 @@ async fn lock(tx: &Tx, tenant: &str, key: &Key) -> Result<(relation::Model, Vec<
     Ok((row.ok_or(Error::NotFound { what: "relation", field: "to_customer_id" })?, customers))
 }
 
-/// Lets the vectors of locked customers follow relations that have changed, if a question asks for such.
+/// Lets the vectors of locked customers follow relations that have changed, if a feature depends on such.
 async fn follow(
     tx: &Tx,
     view: &View,
@@ -234,9 +234,12 @@ async fn follow(
 ) -> Result<()> {
     let newer = view.newer(tx).await?;
     let view = newer.as_ref().unwrap_or(view);
-    let concerned = kyc::concerned(view, rows);
+    let concerned = related::concerned(view, rows);
     customers.retain(|customer| concerned.contains(&customer.customer_id));
-    kyc::revise(tx, view, customers).await
+    if customers.is_empty() {
+        return Ok(());
+    }
+    vector::follow(tx, view, customers).await.map(|_| ())
 }
 
 /// Writes relations at both ends.

@@ -1,6 +1,6 @@
 //! The daily roll: when a tenant's business day changes, the vectors of those customers follow whose windows lose or
 //! gain a day that has something in it, whose holdings open or close, or whose tags end; and, if a feature asks for
-//! them, whose answers to questions grow stale or whose relations begin or end. What it did is noted at the end, so a
+//! them, whose answers to questions grow stale, or of whose relations some begin or end. What it did is noted at the end, so a
 //! roll that was cut short is done again, and does no harm twice.
 
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveM
 use super::{
     CHUNK, Store, customer,
     entity::{event_day, holding, tag, tenant as tenant_entity},
-    kyc,
+    kyc, related,
     tenant::{self, View},
     vector,
 };
@@ -64,10 +64,7 @@ impl Store {
     async fn roll_customers(&self, view: &View, ids: &[String]) -> Result<usize> {
         let tx = self.db.begin().await?;
         let customers = customer::lock(&tx, &view.tenant, ids).await?;
-        let mut revised = vector::revise(&tx, view, customers).await?;
-        revised.retain(|revised| revised.changed);
-        let published = revised.len();
-        vector::publish(&tx, revised, Vec::new()).await?;
+        let published = vector::follow(&tx, view, customers).await?;
         tx.commit().await?;
         Ok(published)
     }
@@ -90,15 +87,12 @@ impl Store {
         let tags = tag::Entity::find().filter(tag::Column::Tenant.eq(&view.tenant));
         let tags = tags.filter(within(tag::Column::ExpireTime, &times)).select_only();
         found.extend(tags.column(tag::Column::CustomerId).into_tuple::<String>().all(db).await?);
-        let asks_kyc = view.catalogue.asks_kyc();
-        if asks_kyc {
+        if view.catalogue.asks_kyc() {
             found.extend(kyc::stale(db, view, &times).await?);
         }
         if day != view.row.rolled_day {
             let days = between(i64::from(view.row.rolled_day), i64::from(day));
-            if asks_kyc {
-                found.extend(kyc::moved(db, view, &days).await?);
-            }
+            found.extend(related::moved(db, view, &days).await?);
             let holdings = holding::Entity::find().filter(holding::Column::Tenant.eq(&view.tenant));
             let opened = within(holding::Column::OpenDay, &days);
             let moved = Condition::any().add(opened).add(within(holding::Column::CloseDay, &days));

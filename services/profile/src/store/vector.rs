@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{
     CHUNK,
     entity::{customer, event_day, vector},
-    holding, kyc,
+    holding, kyc, related,
     root::{self, Root},
     seal::upsert_sealed,
     tag,
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     convert::{self, envelope},
+    related::{Sums, carried},
     vector::{Inputs, OpenHolding, same, vector as compute},
     window::{self, Day, State},
 };
@@ -36,6 +37,9 @@ pub struct Subject {
     pub state: State,
     /// The vector as last written; none = never.
     pub written: Option<pb::Vector>,
+    /// What its relations came to when that was written, which still holds: whoever changes one, and whatever changes on
+    /// another day, sums them up anew. None = that is to be done.
+    pub related: Option<Sums>,
 }
 
 /// A profile with a vector computed anew.
@@ -61,12 +65,14 @@ pub async fn subjects(tx: &Tx, view: &View, today: i32, customers: Vec<customer:
     let mut subjects = Vec::with_capacity(roots.len());
     for root in roots {
         subjects.push(match rows.remove(&root.customer.customer_id) {
-            None => Subject { root, state: State::empty(&view.plan, today), written: None },
-            Some(row) => Subject {
-                root,
-                state: envelope::open(row.state_format, &row.state)?,
-                written: Some(envelope::open(row.format, &row.payload)?),
-            },
+            None => Subject { root, state: State::empty(&view.plan, today), written: None, related: None },
+            Some(row) => {
+                let state: State = envelope::open(row.state_format, &row.state)?;
+                let written: pb::Vector = envelope::open(row.format, &row.payload)?;
+                let is_of_today = state.today == today;
+                let related = if is_of_today { carried(&view.catalogue, &written) } else { None };
+                Subject { root, state, written: Some(written), related }
+            }
         });
     }
     roll(tx, view, today, &mut subjects).await?;
@@ -78,8 +84,18 @@ pub async fn revise(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Re
     let newer = view.newer(tx).await?;
     let view = newer.as_ref().unwrap_or(view);
     let now = view.time.now();
-    let subjects = subjects(tx, view, view.time.day(now).0, customers).await?;
+    let mut subjects = subjects(tx, view, view.time.day(now).0, customers).await?;
+    subjects.iter_mut().for_each(|subject| subject.related = None);
     compute_all(tx, view, now, subjects).await
+}
+
+/// Publishes the vectors of the profiles that locked customers are part of, as far as they have changed.
+pub async fn follow(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> Result<usize> {
+    let mut revised = revise(tx, view, customers).await?;
+    revised.retain(|revised| revised.changed);
+    let published = revised.len();
+    publish(tx, revised, Vec::new()).await?;
+    Ok(published)
 }
 
 /// Computes the vectors of locked profiles anew whose members have changed: nothing of what was accumulated holds.
@@ -90,7 +106,7 @@ pub async fn rebuild(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> R
     let today = view.time.day(now).0;
     let roots = root::lock(tx, &view.tenant, customers).await?;
     let mut subjects: Vec<Subject> =
-        roots.into_iter().map(|root| Subject { root, state: State::default(), written: None }).collect();
+        roots.into_iter().map(|root| Subject { root, state: State::default(), written: None, related: None }).collect();
     roll(tx, view, today, &mut subjects).await?;
     compute_all(tx, view, now, subjects).await
 }
@@ -103,18 +119,22 @@ pub async fn compute_all(tx: &Tx, view: &View, now: DateTime<Utc>, subjects: Vec
     let whole = subjects.iter().map(|subject| subject.root.message()).collect::<Result<Vec<_>>>()?;
     let profiles: Vec<_> = subjects.iter().map(|subject| &subject.root).zip(&whole).collect();
     let known = kyc::Known::read(tx, view, now, &profiles).await?;
+    let anew = subjects.iter().filter(|subject| subject.related.is_none()).map(|subject| &subject.root);
+    let mut sums = related::sums(tx, view, view.time.day(now).0, anew).await?;
     let mut revised = Vec::with_capacity(subjects.len());
-    for (Subject { root, state, written }, message) in subjects.into_iter().zip(whole) {
+    for (Subject { root, state, written, related }, message) in subjects.into_iter().zip(whole) {
         let holdings: Vec<OpenHolding> = root.ids().flat_map(|id| holdings.remove(id).unwrap_or_default()).collect();
         let mut tags: Vec<String> = root.ids().flat_map(|id| tags.remove(id).unwrap_or_default()).collect();
         tags.sort_unstable();
         tags.dedup();
         let kyc_completeness =
             known.as_ref().and_then(|known| known.completeness(view, now, &root, &message, &holdings));
-        let customer = root.customer;
-        let inputs = Inputs { customer: &message, holdings: &holdings, state: &state, tags, kyc_completeness, now };
+        let related = &related.or_else(|| sums.remove(&root.customer.customer_id)).unwrap_or_default();
+        let (customer, holdings) = (&message, holdings.as_slice());
+        let inputs = Inputs { customer, holdings, state: &state, tags, kyc_completeness, related, now };
         let vector = compute(&view.catalogue, inputs);
         let changed = written.is_none_or(|written| !same(&written, &vector));
+        let customer = root.customer;
         revised.push(Revised { customer, vector, changed, state, traceparent: None });
     }
     Ok(revised)

@@ -331,9 +331,9 @@ fn repeats_are_counted_by_days_and_leave_the_first_out() {
     }
     let customer = pb::Customer::default();
     let now = clock::from_micros(0);
-    let (tags, kyc_completeness) = (Vec::new(), None);
-    let inputs =
-        crate::vector::Inputs { customer: &customer, holdings: &[], state: &state, tags, kyc_completeness, now };
+    let (tags, kyc_completeness, related) = (Vec::new(), None, &crate::related::Sums::new());
+    let (customer, holdings, state) = (&customer, [].as_slice(), &state);
+    let inputs = crate::vector::Inputs { customer, holdings, state, tags, kyc_completeness, related, now };
     let vector = crate::vector::vector(&catalogue, inputs);
     let numbers: Vec<Option<Kind>> = vector.values.into_iter().map(|value| value.kind).collect();
     // Two repeat days, of 40.50 and 9.50; ninety days from the first to the last.

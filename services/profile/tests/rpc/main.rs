@@ -18,6 +18,7 @@ mod kyc;
 mod plan;
 mod profile;
 mod search;
+mod related;
 mod relation;
 mod rights;
 mod snapshot;

@@ -34,7 +34,7 @@ use crate::ingest::open;
 /// More than one part's.
 const CUSTOMERS: usize = 10_000;
 
-fn config(root: &Path) -> Snapshot {
+pub fn config(root: &Path) -> Snapshot {
     let config: Config = huan_chassis::config::load("profile", DEFAULTS, None).unwrap();
     Snapshot { root: root.display().to_string(), ..config.snapshot }
 }

@@ -7,6 +7,7 @@ mod export;
 mod ingest;
 mod kill;
 mod merge;
+mod related;
 mod relation;
 mod schema;
 mod seal;

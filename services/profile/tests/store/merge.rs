@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use huan_chassis::{
     Error, Identity,
+    clock::Day,
     identity::{Kind as Caller, PermissionSet},
     store::{Store as Database, test},
 };
@@ -23,6 +24,11 @@ const NOON: i64 = 1_718_424_000;
 const DAY: i64 = 86_400;
 const CUSTOMERS: u64 = 6;
 const TYPES: [&str; 3] = ["salary", "card_payment", "purchase"];
+const SUMMARIES: [(&str, pb::RelationOp, pb::RelationDirection); 3] = [
+    ("suppliers", pb::RelationOp::Count, pb::RelationDirection::In),
+    ("partners", pb::RelationOp::Count, pb::RelationDirection::Unspecified),
+    ("volume", pb::RelationOp::Weight, pb::RelationDirection::Out),
+];
 
 /// A small linear congruential generator (Knuth, MMIX).
 struct Draw(u64);
@@ -49,6 +55,9 @@ enum Step {
     Consent(pb::Consent),
     Identity(String, String),
     Refuse(String, bool),
+    Relate(pb::Relation),
+    /// A relation's ends, and the day on which it ends; none = it never was.
+    Part(String, String, Option<&'static str>),
 }
 
 fn at(seconds: i64) -> prost_types::Timestamp {
@@ -62,7 +71,7 @@ fn draw_steps(seed: u64, count: usize) -> Vec<Step> {
     let mut steps = Vec::new();
     for n in 0..count {
         let customer_id = draw.customer();
-        steps.push(match draw.below(10) {
+        steps.push(match draw.below(13) {
             0 | 1 => {
                 let other = draw.customer();
                 if other == customer_id {
@@ -94,6 +103,16 @@ fn draw_steps(seed: u64, count: usize) -> Vec<Step> {
             }),
             6 => Step::Identity(customer_id, format!("i-{n}")),
             7 => Step::Refuse(customer_id, draw.below(2) == 0),
+            8 | 9 => Step::Relate(pb::Relation {
+                from_customer_id: customer_id,
+                r#type: pb::RelationType::Supplies.into(),
+                to_customer_id: draw.customer(),
+                start_day: ["", "2020-01-01", "2030-01-01"][draw.below(3) as usize].into(),
+                weight: Some(draw.below(9) as f64 / 10.0),
+                source: "core".into(),
+                ..Default::default()
+            }),
+            10 => Step::Part(customer_id, draw.customer(), [None, Some("2024-01-01")][draw.below(2) as usize]),
             _ => Step::Event(pb::Event {
                 source: "core".into(),
                 source_id: n.to_string(),
@@ -120,7 +139,7 @@ fn without_undone(steps: &[Step]) -> Vec<Step> {
     steps.iter().filter(stays).cloned().collect()
 }
 
-fn boss() -> Identity {
+pub fn boss() -> Identity {
     Identity {
         subject: "boss".into(),
         kind: Caller::Service,
@@ -160,6 +179,18 @@ impl Bank {
         let view = store.view(tenant).await.unwrap();
         let (rows, _) = convert::customer::batch((0..CUSTOMERS).map(customer).collect(), tenant);
         store.import_customers(&view, rows, 1).await.unwrap();
+        for (name, op, direction) in SUMMARIES {
+            let source = pb::RelationSource {
+                op: op.into(),
+                types: vec![pb::RelationType::Supplies.into()],
+                direction: direction.into(),
+                ..Default::default()
+            };
+            let source = Some(pb::feature::Source::Relation(source));
+            let feature = pb::Feature { name: name.into(), source, ..Default::default() };
+            store.create_feature(tenant, name, feature).await.unwrap();
+        }
+        store.build_tenant(tenant).await.unwrap();
         Self { store, tenant, merges: BTreeMap::new() }
     }
 
@@ -212,6 +243,21 @@ impl Bank {
                 let request = pb::UpdateCustomerRequest { customer_id, revision, update_mask, customer };
                 store.update_customer(&view, request).await.unwrap();
             }
+            Step::Relate(relation) => {
+                // Of a customer with themselves it is refused.
+                let (rows, _) = convert::relation::batch(vec![relation], self.tenant);
+                store.put_relations(&view, rows).await.unwrap();
+            }
+            Step::Part(from_customer_id, to_customer_id, end_day) => {
+                let r#type = pb::RelationType::Supplies.into();
+                let request = pb::DeleteRelationRequest { from_customer_id, r#type, to_customer_id };
+                let key = convert::relation::delete(&request).unwrap();
+                // One that there is not is refused, and an end before the beginning.
+                match end_day {
+                    None => drop(store.delete_relation(&view, &key).await),
+                    Some(day) => drop(store.end_relation(&view, &key, day.parse::<Day>().unwrap().0).await),
+                }
+            }
         }
     }
 
@@ -238,6 +284,9 @@ impl Bank {
             }
             profile.tags.iter_mut().for_each(|tag| tag.create_time = None);
             profile.consents.iter_mut().for_each(|consent| consent.record_time = None);
+            for relation in profile.relations.iter_mut() {
+                (relation.create_time, relation.update_time) = (None, None);
+            }
             profiles.push(profile);
         }
         let kinds = [pb::ChangeKind::Standing, pb::ChangeKind::Vector].map(i32::from);

@@ -22,7 +22,7 @@ use crate::{
         entity::{consent, customer, holding, identity, relation, tag, tag_definition as tag_definition_entity},
         erasure, hold,
         identity::MAX_IDENTITIES,
-        kyc, relation as relations, tag_definition,
+        related, relation as relations, tag_definition,
         tenant::View,
     },
 };
@@ -200,7 +200,7 @@ impl<'a> Stage<'a> {
             relations: self.new_relations.into_values().collect(),
             ..Changes::default()
         };
-        let concerned = kyc::concerned(self.view, &changes.relations);
+        let concerned = related::concerned(self.view, &changes.relations);
         for customer in self.customers.into_values() {
             if customer.standing {
                 changes.standing.push(customer.row.clone());
