@@ -75,7 +75,23 @@ impl Vault {
 
     /// Finds keys of a tenant. One that was destroyed, or never made, is not in the answer.
     pub async fn keys(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
-        self.find(tenant, ids, true).await
+        let mut found = self.known(tenant, ids);
+        let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
+        for missing in runs(&missing) {
+            let read = self.read(self.0.store.read(), tenant, &missing).await?;
+            self.remember(tenant, &read);
+            found.extend(read);
+        }
+        Ok(found)
+    }
+
+    /// The same for who reads a whole table, each key of which is wanted once: none is sought in memory or kept there.
+    async fn keys_in_passing(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
+        let mut found = Ring::with_capacity(ids.len());
+        for ids in runs(&Vec::from_iter(ids.iter().copied())) {
+            found.extend(self.read(self.0.store.read(), tenant, &ids).await?);
+        }
+        Ok(found)
     }
 
     /// Finds keys of a tenant and makes those that there are not, which are durable when this returns. A key that was
@@ -119,20 +135,6 @@ impl Vault {
         tx.commit().await?;
         self.0.known.invalidate(&(tenant.to_owned(), id.to_owned()));
         Ok(())
-    }
-
-    /// Who reads a whole table, each key of which is wanted once, has none remembered.
-    async fn find(&self, tenant: &str, ids: &BTreeSet<&str>, remember: bool) -> Result<Ring> {
-        let mut found = self.known(tenant, ids);
-        let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
-        for missing in runs(&missing) {
-            let read = self.read(self.0.store.read(), tenant, &missing).await?;
-            if remember {
-                self.remember(tenant, &read);
-            }
-            found.extend(read);
-        }
-        Ok(found)
     }
 
     fn known(&self, tenant: &str, ids: &BTreeSet<&str>) -> Ring {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aes_gcm::aead::{Aead as _, AeadInPlace as _, OsRng, Payload, rand_core::RngCore as _};
+use aes_gcm::aead::{AeadInPlace as _, OsRng, rand_core::RngCore as _};
 
 use super::{DataKey, Ring, Vault};
 use crate::{Error, Result};
@@ -58,7 +58,7 @@ impl Vault {
         unseal_known(&rings, rows)
     }
 
-    /// The same for who reads a whole table: keys are not remembered.
+    /// The same for who reads a whole table: keys are neither sought in memory nor kept there.
     pub async fn unseal_in_passing<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
         let rings = self.rings(&rows, Keys::InPassing).await?;
         unseal_known(&rings, rows)
@@ -104,7 +104,7 @@ impl Vault {
             let ring = match keys {
                 Keys::Made => self.make(tenant, &ids).await?,
                 Keys::Known => self.keys(tenant, &ids).await?,
-                Keys::InPassing => self.find(tenant, &ids, false).await?,
+                Keys::InPassing => self.keys_in_passing(tenant, &ids).await?,
             };
             rings.insert(tenant.to_owned(), ring);
         }
@@ -169,9 +169,7 @@ fn unseal<R: Enveloped>(rings: &Rings, row: &mut R) -> Result<bool> {
         }
         let Some(key) = ring.and_then(|ring| ring.get(envelope.key_id.as_str())) else { return Ok(false) };
         let broken = || Error::Internal(format!("a row of {} was sealed in another place", R::TABLE));
-        let (nonce, sealed) = envelope.payload.split_at_checked(NONCE).ok_or_else(broken)?;
-        let payload = Payload { msg: sealed, aad: &bound };
-        *envelope.payload = key.cipher().decrypt(nonce.into(), payload).map_err(|_| broken())?;
+        open(key, &bound, envelope.payload).ok_or_else(broken)?;
         *envelope.format = PLAIN;
     }
     Ok(true)
@@ -184,6 +182,17 @@ fn seal(key: &DataKey, nonce: &[u8], bound: &[u8], plain: &[u8]) -> Result<Vec<u
     let tag = key.cipher().encrypt_in_place_detached(nonce.into(), bound, &mut sealed[NONCE..]);
     sealed.extend_from_slice(&tag.map_err(|_| Error::Internal("cannot seal".into()))?);
     Ok(sealed)
+}
+
+/// Puts the plain bytes in the place of the sealed ones; none if those are not whole, or are of another place.
+fn open(key: &DataKey, bound: &[u8], payload: &mut Vec<u8>) -> Option<()> {
+    let plain = payload.len().checked_sub(NONCE + TAG)?;
+    let (nonce, sealed) = payload.split_at_mut(NONCE);
+    let (sealed, tag) = sealed.split_at_mut(plain);
+    key.cipher().decrypt_in_place_detached((&*nonce).into(), bound, sealed, (&*tag).into()).ok()?;
+    payload.truncate(NONCE + plain);
+    payload.drain(..NONCE);
+    Some(())
 }
 
 /// What sealed bytes are bound to.

@@ -12,8 +12,8 @@ use crate::store::{
     entity::{customer, vector},
 };
 
-/// Customers read at once.
-const PAGE: usize = 2_000;
+/// Customers read at once: few, so that what is read ahead of its use takes little memory.
+const PAGE: usize = 500;
 /// Pages read before they are used.
 pub const AHEAD: usize = 4;
 
