@@ -159,8 +159,8 @@ impl Store {
     }
 
     /// Lets the vectors of those follow who had a relation with somebody erased. They are locked one by one, and after the
-    /// commit: an erasure waits for nobody but the person. One that is cut short here follows with the next change that is
-    /// no event, or on the next day.
+    /// commit: an erasure waits for nobody but the person. Who is cut short here follows with the next change that is no
+    /// event, or with the first event of another day.
     pub(super) async fn follow_erasure(&self, view: &View, others: Vec<String>) {
         for customer_id in others {
             let revise = async {

@@ -213,7 +213,7 @@ async fn lock_profiles(tx: &Tx, view: &View, ids: &[&str]) -> Result<Option<Lock
     if members(&**tx, tenant, ids).await? != before || related::between(tx, view, &before).await? != between {
         return Ok(None);
     }
-    let (between, customers) = locked.into_iter().partition(|row| between.contains(&row.customer_id));
+    let (between, customers) = locked.into_iter().partition(|row| between.binary_search(&row.customer_id).is_ok());
     Ok(Some(Locked { customers, between }))
 }
 
