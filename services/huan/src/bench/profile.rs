@@ -1,5 +1,5 @@
-//! `huan bench profile`, or one of its parts: the profile service alone beside its limits, on SQLite and, where a PostgreSQL is given, on that
-//! too. Nothing else runs in the process, so that what is measured is this service.
+//! `huan bench profile`, or one of its parts: the profile service alone beside its limits, on SQLite and, where a
+//! PostgreSQL is given, on that too. Nothing else runs in the process, so that what is measured is this service.
 
 mod backfill;
 mod ingest;

@@ -1,7 +1,7 @@
 //! The daily roll: when a tenant's business day changes, the vectors of those customers follow whose windows lose or
 //! gain a day that has something in it, whose holdings open or close, or whose tags end; and, if a feature asks for
-//! them, whose answers to questions grow stale, or of whose relations some begin or end. What it did is noted at the end, so a
-//! roll that was cut short is done again, and does no harm twice.
+//! them, whose answers to questions grow stale, or of whose relations some begin or end. What it did is noted at the
+//! end, so a roll that was cut short is done again, and does no harm twice.
 
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
