@@ -32,7 +32,7 @@ const PART_ROWS: (usize, usize) = (8_192, 131_072);
 /// Rows of a row group.
 const GROUP_ROWS: usize = 32_768;
 /// Rows that become columns at once.
-const BATCH_ROWS: usize = 8_192;
+const BATCH_ROWS: usize = 1_024;
 /// The column by which a row is found when its customer is forgotten.
 const KEY: &str = "customer_key";
 /// The columns that are no features. A feature of the same name gets another column.

@@ -1,18 +1,20 @@
-//! Writing many rows. They go in a few statements, whose sizes come again and again, so that the database has each of
-//! them prepared after its first time; and each is built while the database is at the one before.
+//! Writing many rows. They go in a few statements that come again and again, so that the database has each of them
+//! prepared after its first time; and each is built while the database is at the one before. SQLite is told values row by
+//! row, in a few sizes. PostgreSQL is told them as a list a column: one statement for however many rows.
 
-use std::{fmt::Write as _, marker::PhantomData, vec::IntoIter};
+use std::{marker::PhantomData, vec::IntoIter};
 
 use futures::future::join;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait, IdenStatic as _,
-    IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _, Statement,
+    IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _, Statement, Value,
 };
 
 use super::Tx;
 use crate::{Error, Result};
 
-/// Rows of a statement: as many of the first size as there are, then of the next. SQLite binds at most 32,766 values.
+/// Rows of a statement: as many of the first size as there are, then, where the sizes count, of the next. SQLite binds at
+/// most 32,766 values.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// Cuts a list of keys to look up into runs of a few sizes, for the same reason: the last one repeats its last key.
@@ -94,67 +96,86 @@ impl<A: ActiveModelTrait> Insert<A> {
         rows: &mut IntoIter<R>,
         make: &mut impl FnMut(Vec<R>) -> Result<Vec<M>>,
     ) -> Result<Option<Statement>> {
-        let Some(size) = SIZES.into_iter().find(|size| *size <= rows.len()) else { return Ok(None) };
-        let mut made = make(rows.by_ref().take(size).collect())?.into_iter().map(IntoActiveModel::into_active_model);
+        let lists = self.backend == DbBackend::Postgres;
+        let fits = |size: &usize| *size <= rows.len();
+        let size = if lists { Some(SIZES[0].min(rows.len())) } else { SIZES.into_iter().find(fits) };
+        let mut made = make(rows.by_ref().take(size.unwrap_or(0)).collect())?.into_iter().map(M::into_active_model);
         let Some(first) = made.next() else { return Ok(None) };
-        let mut columns: Vec<Column<A>> = Vec::new();
-        let mut values = Vec::with_capacity(size * <Column<A>>::iter().count());
-        let mut count = 1;
-        take(first, |column, value| {
-            columns.push(column);
-            values.push(value);
-        });
-        for row in made {
-            take(row, |_, value| values.push(value));
-            count += 1;
-        }
+        let (columns, mut values): (Vec<_>, Vec<_>) = set(first).unzip();
+        values.reserve(made.len() * columns.len());
+        let count = 1 + made.len();
+        made.for_each(|row| values.extend(set(row).map(|(_, value)| value)));
         if values.len() != count * columns.len() {
             return Err(Error::Internal("rows of one insert leave different columns to the database".into()));
         }
-        Ok(Some(Statement::from_sql_and_values(self.backend, self.sql(&columns, count), values)))
+        let (source, values) = if lists { by_column(columns.len(), values) } else { by_row(columns.len(), values) };
+        let (into, conflict) = (A::Entity::default().table_name(), self.on_conflict(&columns));
+        let sql = format!(r#"INSERT INTO "{into}" ({}) {source}{conflict}"#, names(&columns));
+        Ok(Some(Statement::from_sql_and_values(self.backend, sql, values)))
     }
 
-    fn sql(&self, columns: &[Column<A>], rows: usize) -> String {
-        let names = |columns: &[Column<A>]| columns.iter().map(name).collect::<Vec<_>>().join(", ");
-        let mut sql = format!(r#"INSERT INTO "{}" ({}) VALUES "#, A::Entity::default().table_name(), names(columns));
-        for place in 0..rows * columns.len() {
-            sql.push_str(match (place % columns.len(), place) {
-                (0, 0) => "(",
-                (0, _) => "), (",
-                _ => ", ",
-            });
-            // Writing to a string does not fail.
-            let _ = match self.backend {
-                DbBackend::Postgres => write!(sql, "${}", place + 1),
-                _ => sql.write_char('?'),
-            };
-        }
-        sql.push(')');
+    fn on_conflict(&self, columns: &[Column<A>]) -> String {
         let keys: Vec<Column<A>> =
             <A::Entity as EntityTrait>::PrimaryKey::iter().map(|key| key.into_column()).collect();
         let is_key = |column: &&Column<A>| keys.iter().any(|key| key.as_str() == column.as_str());
         let replaced = |column: &Column<A>| format!("{0} = excluded.{0}", name(column));
-        let _ = match self.conflict {
-            Conflict::Fail => Ok(()),
-            Conflict::Leave => write!(sql, " ON CONFLICT ({}) DO NOTHING", names(&keys)),
+        match self.conflict {
+            Conflict::Fail => String::new(),
+            Conflict::Leave => format!(" ON CONFLICT ({}) DO NOTHING", names(&keys)),
             Conflict::Replace => {
                 let others = columns.iter().filter(|column| !is_key(column)).map(replaced).collect::<Vec<_>>();
-                write!(sql, " ON CONFLICT ({}) DO UPDATE SET {}", names(&keys), others.join(", "))
+                format!(" ON CONFLICT ({}) DO UPDATE SET {}", names(&keys), others.join(", "))
             }
-        };
-        sql
+        }
     }
+}
+
+/// Where rows of so many columns come from, as SQLite takes them: each value by itself.
+fn by_row(columns: usize, values: Vec<Value>) -> (String, Vec<Value>) {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    (format!("VALUES {}", vec![row; values.len() / columns].join(", ")), values)
+}
+
+/// The same as PostgreSQL takes them: a list for each column. A list holds no null, so that one with nulls is followed by
+/// another that tells which those are.
+fn by_column(columns: usize, values: Vec<Value>) -> (String, Vec<Value>) {
+    let mut lists: Vec<Vec<Value>> = (0..columns).map(|_| Vec::with_capacity(values.len() / columns)).collect();
+    for (place, value) in values.into_iter().enumerate() {
+        lists[place % columns].push(value);
+    }
+    let (mut selected, mut names, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+    let mut take = |name: String, list: Vec<Value>| {
+        taken.push(Value::Array(list[0].array_type(), Some(Box::new(list))));
+        names.push(name);
+    };
+    for (place, mut list) in lists.into_iter().enumerate() {
+        let missing: Vec<bool> = list.iter().map(|value| !value.is_some()).collect();
+        if !missing.contains(&true) {
+            selected.push(format!("c{place}"));
+        } else {
+            selected.push(format!("CASE WHEN n{place} THEN NULL ELSE c{place} END"));
+            list.iter_mut().filter(|value| !value.is_some()).for_each(|value| *value = value.dummy_value());
+            take(format!("n{place}"), missing.into_iter().map(Value::from).collect());
+        }
+        take(format!("c{place}"), list);
+    }
+    let given: Vec<String> = (1..=taken.len()).map(|place| format!("${place}")).collect();
+    let (selected, given, names) = (selected.join(", "), given.join(", "), names.join(", "));
+    (format!("SELECT {selected} FROM UNNEST({given}) AS given ({names})"), taken)
+}
+
+fn names(columns: &[impl sea_orm::ColumnTrait]) -> String {
+    columns.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn name(column: &impl sea_orm::ColumnTrait) -> String {
     format!(r#""{}""#, column.as_str())
 }
 
-/// Takes the values that are set, in the order of their columns.
-fn take<A: ActiveModelTrait>(mut row: A, mut each: impl FnMut(Column<A>, sea_orm::Value)) {
-    for column in <Column<A>>::iter() {
-        if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = row.take(column) {
-            each(column, value);
-        }
-    }
+/// The values that are set, in the order of their columns.
+fn set<A: ActiveModelTrait>(mut row: A) -> impl Iterator<Item = (Column<A>, Value)> {
+    <Column<A>>::iter().filter_map(move |column| match row.take(column) {
+        ActiveValue::Set(value) | ActiveValue::Unchanged(value) => Some((column, value)),
+        ActiveValue::NotSet => None,
+    })
 }

@@ -5,7 +5,7 @@ use huan_chassis::{
     vault::{Envelope, Enveloped},
 };
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::store::{
     Store,
@@ -13,9 +13,9 @@ use crate::store::{
 };
 
 /// Customers read at once: few, so that what is read ahead of its use takes little memory.
-const PAGE: usize = 500;
+pub const PAGE: usize = 500;
 /// Pages read before they are used.
-pub const AHEAD: usize = 4;
+const AHEAD: usize = 4;
 
 /// A customer as it is read.
 #[derive(Debug)]
@@ -46,22 +46,28 @@ impl Enveloped for Read {
     }
 }
 
-/// Reads as many customers with a vector after one as are left, in pages that are still sealed. It ends with them, with
-/// an error, or when nobody wants more.
-pub fn ahead(store: &Store, tenant: &str, after: &str, mut left: usize) -> mpsc::Receiver<Result<Vec<Read>>> {
+/// Customers as they are read, each page opened by a task of its own.
+pub type Pages = mpsc::Receiver<JoinHandle<Result<Vec<Read>>>>;
+
+/// Reads the customers with a vector after one, opened: a page is read while those before it are opened. It ends with
+/// them, with an error, or when nobody wants more.
+pub fn ahead(store: &Store, tenant: &str, after: &str) -> Pages {
     let (pages, received) = mpsc::channel(AHEAD);
     let (store, tenant, mut after) = (store.clone(), tenant.to_owned(), after.to_owned());
     tokio::spawn(async move {
-        while left > 0 {
-            let limit = left.min(PAGE);
-            let page = page(&store, &tenant, &after, limit).await;
-            match page.as_ref().map(|page| page.last()) {
+        loop {
+            let sealed = page(&store, &tenant, &after).await;
+            let goes_on = match sealed.as_deref().map(<[Read]>::last) {
                 Ok(None) => return,
-                Ok(Some(last)) => after.clone_from(&last.customer_id),
-                Err(_) => left = limit,
-            }
-            left -= limit;
-            if pages.send(page).await.is_err() {
+                Ok(Some(last)) => {
+                    after.clone_from(&last.customer_id);
+                    true
+                }
+                Err(_) => false,
+            };
+            let store = store.clone();
+            let opened = tokio::spawn(async move { store.db.vault()?.unseal_in_passing(sealed?).await });
+            if pages.send(opened).await.is_err() || !goes_on {
                 return;
             }
         }
@@ -70,7 +76,7 @@ pub fn ahead(store: &Store, tenant: &str, after: &str, mut left: usize) -> mpsc:
 }
 
 /// The customers with a vector after one. Both tables are read by ranges of the same key.
-async fn page(store: &Store, tenant: &str, after: &str, limit: usize) -> Result<Vec<Read>> {
+async fn page(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
     let same = |column: vector::Column, other: customer::Column| {
         Expr::col((vector::Entity, column)).eq(Expr::col((customer::Entity, other)))
     };
@@ -81,7 +87,7 @@ async fn page(store: &Store, tenant: &str, after: &str, limit: usize) -> Result<
     let query = query.filter(vector::Column::CustomerId.gt(after)).order_by_asc(vector::Column::CustomerId);
     let query = query.column(vector::Column::CustomerId).column(customer::Column::CustomerKey);
     let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
-    let query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(limit as u64);
+    let query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(PAGE as u64);
     let rows: Vec<(String, String, i16, String, i16, Vec<u8>)> = query.into_tuple().all(store.db.read()).await?;
     let read = |(customer_id, customer_key, kind, owner_path, format, payload)| {
         let (tenant, customer_type) = (tenant.to_owned(), i32::from(kind));

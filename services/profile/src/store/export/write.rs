@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     super::Store,
     end, lock, parts, path,
-    read::{self, AHEAD, Read},
+    read::{self, PAGE, Pages, Read},
     save,
 };
 use crate::{
@@ -52,6 +52,9 @@ struct Written {
     file: Vec<u8>,
     sha256: String,
 }
+
+/// A part that is being made, with the customers who are left after it.
+type Making = JoinSet<Result<Option<(Written, Pages)>>>;
 
 impl Store {
     /// Writes what snapshots there are to write, until the store is closed.
@@ -167,30 +170,33 @@ impl<'a> Job<'a> {
     /// taken away.
     async fn run(mut self) -> Result<()> {
         let mut after = self.last().await?;
-        let mut part = self.make(&after);
-        while let Some(written) = self.wait(part).await? {
+        let mut part = self.make(self.read(&after));
+        while let Some((written, pages)) = self.wait(part).await? {
             let last = written.last_customer_id.clone();
-            let next = self.make(&last);
+            let next = self.make(pages);
             match self.count(written).await? {
                 Counted::Yes => (part, after) = (next, last),
-                Counted::Again => part = self.make(&after),
+                Counted::Again => part = self.make(self.read(&after)),
                 Counted::Gone => return Ok(()),
             }
         }
         self.finish().await
     }
 
-    /// Begins to make a file of the customers after one. Dropped, it ends.
-    fn make(&self, after: &str) -> JoinSet<Result<Option<Written>>> {
-        let (store, table, tenant) = (self.store.clone(), self.table.clone(), self.row.tenant.clone());
-        let after = after.to_owned();
+    /// The customers after one.
+    fn read(&self, after: &str) -> Pages {
+        read::ahead(self.store, &self.row.tenant, after)
+    }
+
+    /// Begins to make a file of the next customers. Dropped, it ends.
+    fn make(&self, pages: Pages) -> Making {
         let mut part = JoinSet::new();
-        part.spawn(async move { write_part(&store, table, &tenant, &after).await });
+        part.spawn(write_part(self.table.clone(), pages));
         part
     }
 
     /// Waits for a part and says meanwhile that this process lives.
-    async fn wait(&self, mut part: JoinSet<Result<Option<Written>>>) -> Result<Option<Written>> {
+    async fn wait(&self, mut part: Making) -> Result<Option<(Written, Pages)>> {
         loop {
             match timeout(RENEW, part.join_next()).await {
                 Ok(Some(done)) => return done.map_err(|error| Error::Internal(error.to_string()))?,
@@ -343,19 +349,23 @@ fn lease() -> i64 {
     clock::micros(clock::system_now() + LEASE)
 }
 
-/// Makes a file of the customers after one; none at the end. Reading, opening and writing go on side by side.
-async fn write_part(store: &Store, table: Table, tenant: &str, after: &str) -> Result<Option<Written>> {
-    let (opened, received) = mpsc::channel(AHEAD);
-    let mut pages = read::ahead(store, tenant, after, table.rows_a_part());
+/// Makes a file of the next customers, and answers with those who are left; none at the end.
+async fn write_part(table: Table, mut pages: Pages) -> Result<Option<(Written, Pages)>> {
+    let (opened, received) = mpsc::channel(1);
+    let mut left = table.rows_a_part();
     let writing = spawn_blocking(move || write(&table, received));
-    while let Some(page) = pages.recv().await {
-        let page = store.db.vault()?.unseal_in_passing(page?).await?;
+    while left >= PAGE
+        && let Some(page) = pages.recv().await
+    {
+        let page = page.await.map_err(|error| Error::Internal(error.to_string()))??;
+        left -= page.len();
         if opened.send(page).await.is_err() {
             break;
         }
     }
     drop(opened);
-    writing.await.map_err(|error| Error::Internal(error.to_string()))?
+    let written = writing.await.map_err(|error| Error::Internal(error.to_string()))??;
+    Ok(written.map(|written| (written, pages)))
 }
 
 /// Makes a file of the pages as they come; none if there were no customers.
