@@ -5,6 +5,7 @@
 
 mod block;
 mod cells;
+mod changes;
 mod chunk;
 mod index;
 mod names;
@@ -14,10 +15,10 @@ use std::sync::Arc;
 use huan_chassis::clock::Day;
 use huan_proto::profile::v1 as profile;
 use huan_proto::types::v1::{Value, value};
-use roaring::RoaringBitmap;
 
 pub use self::block::Block;
 pub use self::cells::Cells;
+pub use self::changes::{Changed, Changes};
 pub use self::chunk::{Bits, Chunk, ROWS, Words};
 use self::index::Index;
 pub use self::names::{MISSING_TEXT, Names};
@@ -29,6 +30,9 @@ pub const MISSING_DAY: i32 = i32::MIN;
 /// A flag that is not known; 0 is false and 1 is true.
 pub const MISSING_FLAG: u8 = 2;
 
+/// Of so many rows one is kept by itself at most when it changes.
+const KEPT: usize = 50;
+
 /// The vectors of one tenant.
 #[derive(Default)]
 pub struct Columns {
@@ -36,7 +40,7 @@ pub struct Columns {
     names: Arc<Names>,
     index: Index,
     population: u32,
-    changed: RoaringBitmap,
+    changed: Changes,
 }
 
 /// Who a row belongs to.
@@ -85,6 +89,7 @@ impl Columns {
         while self.chunks.len() <= ordinal as usize / ROWS {
             self.chunks.push(Arc::default());
         }
+        let kept = self.chunks.len() * ROWS / KEPT;
         let chunk = Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]);
         chunk.widen(catalogue);
         self.population += u32::from(chunk.is_absent(at));
@@ -96,7 +101,7 @@ impl Columns {
                 set(chunk, &mut self.names, at, column, value);
             }
         }
-        self.changed.insert(ordinal);
+        self.changed.put(ordinal, chunk, at, kept);
         if before != Some(ordinal) {
             self.index.insert(&self.chunks, ordinal);
         }
@@ -112,11 +117,11 @@ impl Columns {
     fn empty(&mut self, ordinal: u32) {
         Arc::make_mut(&mut self.chunks[ordinal as usize / ROWS]).forget(ordinal as usize % ROWS);
         self.population -= 1;
-        self.changed.insert(ordinal);
+        self.changed.forget(ordinal);
     }
 
-    /// The ordinals of the rows that were put or forgotten since this was asked last.
-    pub fn take_changed(&mut self) -> RoaringBitmap {
+    /// The rows that were put or forgotten since this was asked last.
+    pub fn take_changed(&mut self) -> Changes {
         std::mem::take(&mut self.changed)
     }
 
@@ -446,11 +451,11 @@ mod tests {
         for (ordinal, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
             columns.put(&catalogue, ordinal as u32, customer(id), &vector(vec![]));
         }
-        assert_eq!(columns.take_changed().iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(columns.take_changed().sorted().ordinals, [0, 1, 2, 3]);
         assert!(columns.is_unchanged());
         columns.forget("b");
         columns.forget("nobody");
         columns.put(&catalogue, 3, customer("c"), &vector(vec![]));
-        assert_eq!(columns.take_changed().iter().collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(columns.take_changed().sorted().ordinals, [1, 2, 3]);
     }
 }

@@ -13,7 +13,7 @@ use huan_chassis::clock::Day;
 use multiversion::multiversion;
 use roaring::RoaringBitmap;
 
-use crate::columns::{ROWS, Snapshot};
+use crate::columns::{Changed, Changes, ROWS, Snapshot};
 use crate::cores::{cores, on_all_cores};
 use crate::live::{Live, Plan};
 use crate::rule::vector::Tags;
@@ -58,8 +58,8 @@ impl Members {
         Self { live, today, plan, leaves, population: rows.population }
     }
 
-    /// Takes over changes. `changed`: the rows that changed since this was called last.
-    pub fn follow(&mut self, live: &Arc<Live>, rows: &Snapshot, today: Day, changed: &RoaringBitmap) {
+    /// Takes over changes. `changed`: the rows that changed since this was called last, of which `rows` is the last state.
+    pub fn follow(&mut self, live: &Arc<Live>, rows: &Snapshot, today: Day, changed: &Changes) {
         let many = changed.len() * 10 > u64::from(rows.population) * MOST_TENTHS;
         if !self.is_of(live, today) || many {
             *self = Self::find(live.clone(), rows, today);
@@ -126,13 +126,14 @@ impl Members {
         compressed(&self.leaves, self.plan.names().len(), name)
     }
 
-    fn update(&mut self, rows: &Snapshot, changed: &RoaringBitmap) {
-        let ordinals: Vec<u32> = changed.iter().collect();
-        let found = find_among(&self.live, &self.plan, rows, self.today, &ordinals);
+    fn update(&mut self, rows: &Snapshot, changed: &Changes) {
+        let changed = changed.sorted();
+        let found = find_among(&self.live, &self.plan, rows, self.today, &changed);
+        let ordinals = &changed.ordinals;
         let names = self.plan.names().len();
         self.leaves.resize_with(rows.chunks.len().div_ceil(CHUNKS), || vec![0; names * WORDS]);
         let share = self.leaves.len().div_ceil(cores(ordinals.len() / ROWS)).max(1);
-        let (ordinals, found) = (&ordinals, &found);
+        let found = &found;
         let put = |(at, leaves): (usize, &mut [Leaf])| {
             for (nth, leaf) in leaves.iter_mut().enumerate() {
                 put(leaf, names, at * share + nth, ordinals, found);
@@ -169,13 +170,14 @@ fn find(live: &Live, plan: &Plan, rows: &Snapshot, today: Day) -> Vec<Leaf> {
     })
 }
 
-/// The members among some rows: for each [`ROWS`] of these ordinals, and of them for each 64, one word a name.
-fn find_among(live: &Live, plan: &Plan, rows: &Snapshot, today: Day, ordinals: &[u32]) -> Vec<Vec<u64>> {
-    let many = ordinals.len() >= rows.names.tag_sets();
+/// The members among changed rows: for each [`ROWS`] of them, and of those for each 64, one word a name.
+fn find_among(live: &Live, plan: &Plan, rows: &Snapshot, today: Day, changed: &Changed<'_>) -> Vec<Vec<u64>> {
+    let count = changed.ordinals.len();
+    let many = count >= rows.names.tag_sets();
     let (columns, tags) = (plan.columns(), if many { plan.tags(&rows.names) } else { Tags::default() });
-    let pieces: Vec<&[u32]> = ordinals.chunks(ROWS).collect();
-    on_all_cores(pieces.len(), pieces.len(), |words, at| {
-        let block = rows.draw(pieces[at], &columns, today);
+    let pieces = count.div_ceil(ROWS);
+    on_all_cores(pieces, pieces, |words, at| {
+        let block = rows.draw_changed(changed, at * ROWS..count.min((at + 1) * ROWS), &columns, today);
         let names = plan.names().len();
         let mut found = vec![0; names * ROWS / 64];
         plan.find(live, &block, &tags, words, |name, words| {

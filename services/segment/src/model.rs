@@ -3,6 +3,7 @@
 
 pub mod calibration;
 pub mod card;
+pub mod compare;
 pub mod drift;
 pub mod explain;
 pub mod forest;

@@ -555,7 +555,11 @@ async fn a_model_is_imported_after_it_has_scored_its_samples() {
         assert!((score.value.unwrap() - 0.5).abs() < 1e-6, "{score:?}");
         assert!(scores(&bank, "W-2").await[0].missing_reason.contains("balance_total"));
         let explain = pb::ExplainScoreRequest { customer_id: "W-1".into(), model_id: "buys".into(), version: 1 };
-        assert!(wrong_state(models.explain_score(bank.user("analyst", "/", explain)).await).contains("imported"));
+        let why = models.explain_score(bank.user("analyst", "/", explain)).await.unwrap().into_inner();
+        let sum: f64 = why.base + why.drivers.iter().map(|driver| driver.contribution).sum::<f64>();
+        assert!((sum - score.value.unwrap()).abs() < 1e-9 && why.drivers.len() == 3, "{why:?}");
+        let rank = |driver: &pb::Driver| driver.contribution.abs();
+        assert!(why.drivers.windows(2).all(|pair| rank(&pair[0]) >= rank(&pair[1])), "{why:?}");
         let drift = pb::GetModelDriftRequest { model_id: "buys".into(), version: 1 };
         assert!(wrong_state(models.get_model_drift(write(&bank, drift)).await).contains("without"));
     })

@@ -1,4 +1,4 @@
-//! Writing many rows: in statements of a few sizes, and what becomes of those whose key is taken.
+//! Writing many rows: in a few statements, with and without values, and what becomes of those whose key is taken.
 
 use huan_chassis::{
     Error, Result,
@@ -9,7 +9,7 @@ use huan_chassis::{
         test,
     },
 };
-use sea_orm::{EntityTrait as _, QueryOrder as _};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, QueryOrder as _, Schema};
 
 use crate::bench::Migrator;
 
@@ -44,6 +44,58 @@ async fn all_rows_are_written_however_many_there_are() {
         put(&store, rows.clone(), Conflict::Fail).await.unwrap();
         assert_eq!(all(&store).await, rows);
         put(&store, Vec::new(), Conflict::Fail).await.unwrap();
+    })
+    .await;
+}
+
+/// A table with a column of each type that stores have.
+mod measured {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "measured")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        pub flag: bool,
+        pub ratio: f64,
+        pub bytes: Vec<u8>,
+        pub small: i16,
+        pub text: Option<String>,
+        pub day: Option<i32>,
+        pub time: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[tokio::test]
+async fn what_a_row_lacks_stays_missing_beside_rows_that_have_it() {
+    test::each(Migrator, async |store| {
+        let row = |id: i64| measured::Model {
+            id,
+            flag: id % 2 == 0,
+            ratio: id as f64 / 8.0,
+            bytes: vec![0, id as u8, 0xff],
+            small: -(id as i16),
+            text: (id % 3 == 0).then(|| if id % 2 == 0 { String::new() } else { "{\"乙\", NULL}".to_owned() }),
+            day: (id >= 300).then_some(-1),
+            time: None,
+        };
+        let tx = store.begin().await.unwrap();
+        let table = Schema::new(tx.get_database_backend()).create_table_from_entity(measured::Entity);
+        tx.execute(&table).await.unwrap();
+        let rows: Vec<_> = (0..MANY as i64).map(row).collect();
+        write(&tx, rows.clone(), Conflict::Fail).await.unwrap();
+        let read = || measured::Entity::find().order_by_asc(measured::Column::Id).all(&*tx);
+        assert_eq!(read().await.unwrap(), rows);
+        let lacking = |row: measured::Model| measured::Model { text: None, day: None, time: Some(row.id), ..row };
+        let rows: Vec<_> = rows.into_iter().map(lacking).collect();
+        write(&tx, rows.clone(), Conflict::Replace).await.unwrap();
+        assert_eq!(read().await.unwrap(), rows);
     })
     .await;
 }

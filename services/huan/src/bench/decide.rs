@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use huan_proto::{
     segment::v1::{self as segment, membership_service_client::MembershipServiceClient},
     strategy::v1::{self as strategy, decision_service_client::DecisionServiceClient},
 };
+use tonic::transport::Channel;
 
 use super::{Options, Row, chain, pace};
 use crate::{
@@ -89,11 +91,16 @@ async fn decide_through_gateway(doors: &Doors, customers: &[String], length: Dur
 
 /// Calls a second through a bare chain of so many hops, of which the last answers with this.
 pub async fn bare(hops: usize, answer: segment::EvaluateCustomerResponse, length: Duration) -> Result<f64> {
-    let client = chain::start(hops, answer).await?;
-    pace::closed(IN_FLIGHT, length, move |number| {
+    pace::closed(IN_FLIGHT, length, bare_call(chain::start(hops, answer).await?)).await
+}
+
+/// Calls of a bare chain.
+pub fn bare_call(
+    client: MembershipServiceClient<Channel>,
+) -> impl Fn(u64) -> BoxFuture<'static, std::result::Result<(), tonic::Status>> + Clone + Send + 'static {
+    move |number| {
         let request = segment::EvaluateCustomerRequest { customer_id: format!("c{number:08}"), ..Default::default() };
         let mut client = client.clone();
-        async move { client.evaluate_customer(request).await.map(drop) }
-    })
-    .await
+        Box::pin(async move { client.evaluate_customer(request).await.map(drop) })
+    }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::failure::{Failure, Result};
 
@@ -47,8 +47,7 @@ where
 }
 
 /// The 99th percentile of the time from when a call was due to its answer, at so many calls a second. A call that is due
-/// while all callers wait for answers is made late, and its time counts from when it was due all the same. A thread of its
-/// own keeps the time: the runtime's timers tick in milliseconds, and would make calls late and in bursts.
+/// while all callers wait for answers is made late, and its time counts from when it was due all the same.
 pub async fn open_p99<F, E>(
     rate: f64,
     length: Duration,
@@ -58,38 +57,29 @@ where
     F: Future<Output = std::result::Result<(), E>> + Send,
     E: std::fmt::Display + Send + 'static,
 {
+    let (next, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let calls = (rate * length.as_secs_f64()) as u64;
-    let (next, turns, started) = (Arc::new(AtomicU64::new(0)), Arc::new(Semaphore::new(0)), Instant::now());
-    let due = move |number: u64| started + Duration::from_secs_f64(number as f64 / rate);
     let mut tasks = JoinSet::new();
     for _ in 0..CALLERS {
-        let (next, turns, call) = (next.clone(), turns.clone(), call.clone());
+        let (next, call) = (next.clone(), call.clone());
         tasks.spawn(async move {
             let mut times = Vec::new();
-            while let Ok(turn) = turns.acquire().await {
-                turn.forget();
+            loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= calls {
-                    break;
+                    return Ok::<Vec<Duration>, Failure>(times);
                 }
+                let due = started + Duration::from_secs_f64(number as f64 / rate);
+                tokio::time::sleep_until(due).await;
                 call(number).await.map_err(|error| Failure::new(error.to_string()))?;
-                times.push(due(number).elapsed());
+                times.push(due.elapsed());
             }
-            Ok::<Vec<Duration>, Failure>(times)
         });
     }
-    let schedule = std::thread::spawn(move || {
-        for number in 0..calls {
-            std::thread::sleep(due(number).saturating_duration_since(Instant::now()));
-            turns.add_permits(1);
-        }
-        turns.add_permits(CALLERS);
-    });
     let mut times = Vec::new();
     while let Some(ended) = tasks.join_next().await {
         times.extend(ended.map_err(|error| Failure::new(error.to_string()))??);
     }
-    schedule.join().map_err(|_| Failure::new("the schedule broke off"))?;
     times.sort_unstable();
     times.get(times.len() * 99 / 100).copied().ok_or_else(|| Failure::new("no call was made"))
 }

@@ -1,10 +1,11 @@
 //! Up to [`ROWS`] rows side by side, to be evaluated at once: a chunk as it is, or rows drawn from many chunks.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use huan_chassis::clock::Day;
 
-use super::{Cells, Chunk, Names, ROWS, Row, Snapshot};
+use super::{Cells, Changed, Chunk, Names, ROWS, Row, Snapshot};
 use crate::catalogue::{Column, Kind};
 
 /// Rows to be evaluated at once.
@@ -30,8 +31,47 @@ impl Snapshot {
     /// The rows at these ordinals, at most [`ROWS`] and ascending; of their values only those in `wanted`, and tags.
     /// Ordinals beyond the last chunk are rows of nobody.
     pub fn draw<'a>(&'a self, ordinals: &'a [u32], wanted: &[Column], today: Day) -> Block<'a> {
-        let columns = Box::new(draw(&self.chunks, ordinals, wanted));
-        let chunk = Chunked::Drawn { columns, chunks: &self.chunks, ordinals };
+        self.drawn(ordinals, gather(&self.chunks, ordinals, wanted), wanted, today)
+    }
+
+    /// Some of the rows that changed, and nothing since: like [`Self::draw`].
+    pub fn draw_changed<'a>(
+        &'a self,
+        changed: &'a Changed<'_>,
+        rows: Range<usize>,
+        wanted: &[Column],
+        today: Day,
+    ) -> Block<'a> {
+        let ordinals = &changed.ordinals[rows.clone()];
+        if !changed.are_kept() {
+            return self.draw(ordinals, wanted, today);
+        }
+        let (mut columns, mut tag_sets) = missing(wanted);
+        for (wanted, values) in wanted.iter().zip(&mut columns) {
+            changed.read(rows.clone(), *wanted, &mut values[..]);
+        }
+        changed.read_tag_sets(rows, &mut tag_sets[..]);
+        self.drawn(ordinals, (columns, tag_sets), wanted, today)
+    }
+
+    fn drawn<'a>(
+        &'a self,
+        ordinals: &'a [u32],
+        (columns, tag_sets): (Vec<Values>, Values),
+        wanted: &[Column],
+        today: Day,
+    ) -> Block<'a> {
+        let mut drawn = Box::<Chunk>::default();
+        let flags: Vec<Column> = wanted.iter().copied().filter(|column| column.kind == Kind::Flag).collect();
+        for (at, ordinal) in ordinals.iter().enumerate() {
+            if let Some(chunk) = self.chunks.get(*ordinal as usize / ROWS) {
+                drawn.copy_bits(at, chunk, *ordinal as usize % ROWS, &flags);
+            }
+        }
+        wanted.iter().zip(columns).for_each(|(column, values)| drawn.put_cells(*column, Cells::of_numbers(values)));
+        drawn.put_tag_sets(Cells::of_numbers(tag_sets));
+        let (columns, chunks) = (drawn, self.chunks.as_slice());
+        let chunk = Chunked::Drawn { columns, chunks, ordinals };
         Block { chunk, names: &self.names, today: today.0 }
     }
 }
@@ -70,11 +110,18 @@ impl<'a> Block<'a> {
     }
 }
 
-fn draw(chunks: &[Arc<Chunk>], ordinals: &[u32], wanted: &[Column]) -> Chunk {
-    let (flags, wanted): (Vec<Column>, Vec<Column>) = wanted.iter().partition(|column| column.kind == Kind::Flag);
-    let mut drawn = Chunk::default();
+/// The numbers of one column of a block, in the widest type.
+type Values = Box<[f64; ROWS]>;
+
+/// As many columns as are wanted, and one of sets of tags, without any value.
+fn missing(wanted: &[Column]) -> (Vec<Values>, Values) {
     let missing = || Box::new([f64::NAN; ROWS]);
-    let (mut tag_sets, mut columns) = (missing(), vec![missing(); wanted.len()]);
+    (wanted.iter().map(|_| missing()).collect(), missing())
+}
+
+/// The values of rows wherever they are.
+fn gather(chunks: &[Arc<Chunk>], ordinals: &[u32], wanted: &[Column]) -> (Vec<Values>, Values) {
+    let (mut columns, mut tag_sets) = missing(wanted);
     let mut at = 0;
     for run in ordinals.chunk_by(|left, right| *left as usize / ROWS == *right as usize / ROWS) {
         let places = at..at + run.len();
@@ -86,10 +133,7 @@ fn draw(chunks: &[Arc<Chunk>], ordinals: &[u32], wanted: &[Column]) -> Chunk {
                 cells.read(rows(), &mut values[places.clone()]);
             }
         }
-        chunk.tag_sets().read(rows(), &mut tag_sets[places.clone()]);
-        places.zip(rows()).for_each(|(at, row)| drawn.copy_bits(at, chunk, row, &flags));
+        chunk.tag_sets().read(rows(), &mut tag_sets[places]);
     }
-    wanted.into_iter().zip(columns).for_each(|(column, values)| drawn.put_cells(column, Cells::of_numbers(values)));
-    drawn.put_tag_sets(Cells::of_numbers(tag_sets));
-    drawn
+    (columns, tag_sets)
 }

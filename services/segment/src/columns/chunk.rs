@@ -109,6 +109,17 @@ impl Chunk {
         self.owners[at].as_of
     }
 
+    /// How many columns of numbers, texts and days there are.
+    pub(super) fn widths(&self) -> [usize; 3] {
+        [&self.numbers, &self.texts, &self.days].map(Vec::len)
+    }
+
+    /// A row's numbers, texts and days, and its set of tags, as [`Cells::read`] tells them.
+    pub(super) fn row(&self, at: usize) -> impl Iterator<Item = f64> {
+        let columns = self.numbers.iter().chain(&self.texts).chain(&self.days).chain([&self.tag_sets]);
+        columns.map(move |cells| cells.number(at))
+    }
+
     pub(super) fn widen(&mut self, catalogue: &Catalogue) {
         let columns = [(&mut self.numbers, Kind::Number), (&mut self.texts, Kind::Text), (&mut self.days, Kind::Day)];
         for (columns, kind) in columns {

@@ -17,7 +17,7 @@ pub struct Explained {
     pub contributions: Vec<f64>,
 }
 
-/// Explains the score of a row. `None`: an imported model, which is not looked into. Errors: the row has no score.
+/// Explains the score of a row. `None`: an imported model, which [`super::compare`] explains. Errors: the row has no score.
 pub fn explain<'a>(fitted: &Fitted, cell: impl Fn(usize) -> Cell<'a>) -> Result<Option<Explained>, NoScore> {
     let mut columns = Vec::new();
     let Some(preparation) = &fitted.body.preparation else { return Ok(None) };

@@ -157,14 +157,20 @@ fn draw(rows: usize, rng: &mut Xoshiro256Plus) -> Vec<usize> {
 
 /// The columns of two thirds of the inputs, ascending.
 fn some_columns(inputs: &[Range<usize>], rng: &mut Xoshiro256Plus) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..inputs.len()).collect();
-    for at in (1..order.len()).rev() {
-        order.swap(at, below(rng, at + 1));
-    }
+    let mut order = shuffled(inputs.len(), rng);
     order.truncate((inputs.len() * 2).div_ceil(3));
     let mut columns: Vec<usize> = order.into_iter().flat_map(|input| inputs[input].clone()).collect();
     columns.sort_unstable();
     columns
+}
+
+/// The numbers below a bound in some order (Fisher and Yates 1938, as Durstenfeld's algorithm 235 has it).
+pub(super) fn shuffled(bound: usize, rng: &mut Xoshiro256Plus) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..bound).collect();
+    for at in (1..bound).rev() {
+        order.swap(at, below(rng, at + 1));
+    }
+    order
 }
 
 /// A number below a bound, from the high bits of a draw.

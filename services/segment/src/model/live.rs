@@ -6,6 +6,7 @@ use huan_chassis::clock::Day;
 use huan_proto::segment::v1 as pb;
 use huan_proto::types::v1::{Value, ValueType};
 
+use super::compare::{self, Held, OTHERS};
 use super::explain::{Explained, explain};
 use super::measure::DriftMeter;
 use super::prepare::Cell;
@@ -13,6 +14,9 @@ use super::rows::days;
 use super::score::Fitted;
 use crate::catalogue::{Catalogue, Column, Kind};
 use crate::columns::{MISSING_DAY, MISSING_FLAG, MISSING_TEXT, Row, Snapshot};
+
+/// What draws the orders in which an imported model's features change places.
+const SEED: u64 = 1;
 
 /// One version as it scores.
 #[derive(Clone)]
@@ -36,6 +40,7 @@ pub struct Models {
 }
 
 /// A version and the column of each of its inputs; `None` where the catalogue has no such feature of that type.
+#[derive(Clone)]
 struct Bound {
     version: Version,
     columns: Vec<Option<Column>>,
@@ -98,10 +103,35 @@ pub fn drift(version: &Version, catalogue: &Catalogue, rows: &Snapshot, today: D
 pub struct Reasons {
     /// The score.
     pub score: pb::Score,
-    /// `None`: there is no score, or the model is not looked into.
+    /// `None`: there is no score, or the model is imported.
     pub explained: Option<Explained>,
+    /// What is to explain the score of an imported model.
+    pub imported: Option<Imported>,
     /// What the inputs are.
     pub inputs: Vec<(String, Value)>,
+}
+
+/// A row that an imported version scores.
+pub struct Imported {
+    bound: Bound,
+    row: Vec<Held>,
+}
+
+impl Imported {
+    /// Explains the score beside those of other customers, who are drawn evenly. It takes a thousand scorings or more: call
+    /// it off the async threads. Errors: none of these others has a score, or a mixture has none, in words.
+    pub fn explain(&self, rows: &Snapshot, today: Day) -> Result<Explained, String> {
+        let fitted = self.bound.version.fitted.as_ref().ok_or("unreadable")?;
+        let every = (rows.population as usize).div_ceil(OTHERS).max(1);
+        let mut scratch = Vec::new();
+        let drawn = rows.rows(today).step_by(every).map(|(_, row)| row);
+        let scored = drawn.filter(|row| fitted.score(|input| self.bound.cell(row, input), &mut scratch).is_ok());
+        let others: Vec<Vec<Held>> = scored.map(|row| self.bound.held(&row)).collect();
+        if others.is_empty() {
+            return Err("without other scores to compare it with".into());
+        }
+        compare::explain(fitted, &self.row, &others, SEED).map_err(|why| fitted.words(&why))
+    }
 }
 
 impl Bound {
@@ -138,15 +168,22 @@ impl Bound {
         self.columns[input].map_or(Cell::Missing, |column| cell(row, column))
     }
 
+    fn held(&self, row: &Row<'_>) -> Vec<Held> {
+        (0..self.columns.len()).map(|input| Held::of(self.cell(row, input))).collect()
+    }
+
     fn explain(&self, row: &Row<'_>) -> Reasons {
         let score = self.score(row, &mut Vec::new());
-        let (mut explained, mut inputs) = (None, Vec::new());
+        let (mut explained, mut imported, mut inputs) = (None, None, Vec::new());
         if let Some(fitted) = self.version.fitted.as_ref().filter(|_| score.value.is_some()) {
+            if fitted.is_imported() {
+                imported = Some(Imported { bound: self.clone(), row: self.held(row) });
+            }
             explained = explain(fitted, |input| self.cell(row, input)).unwrap_or_default();
             let value = |column: &Option<Column>| column.map(|column| row.value(column)).unwrap_or_default();
             inputs = fitted.inputs.iter().map(|(name, _)| name.clone()).zip(self.columns.iter().map(value)).collect();
         }
-        Reasons { score, explained, inputs }
+        Reasons { score, explained, imported, inputs }
     }
 }
 

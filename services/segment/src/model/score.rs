@@ -68,6 +68,11 @@ impl Fitted {
         prepare::read(preparation, cell, columns).map_err(NoScore::Missing)
     }
 
+    /// Whether it comes from elsewhere.
+    pub fn is_imported(&self) -> bool {
+        self.onnx.is_some()
+    }
+
     /// Whether a score is a difference of two.
     pub fn is_uplift(&self) -> bool {
         matches!(self.body.learner, Some(model_body::Learner::Uplift(_)))

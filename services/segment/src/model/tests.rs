@@ -7,6 +7,7 @@ use ndarray::Array2;
 use serde::Deserialize;
 
 use super::calibration::{calibration, expected_calibration_error};
+use super::compare::{self, Held};
 use super::drift::psi;
 use super::explain::{explain, weights};
 use super::learn::{Fault, learn};
@@ -293,6 +294,29 @@ fn imported_models_score_as_where_they_come_from() {
         }
         assert_eq!(fitted.score(|_| Cell::Missing, &mut Vec::new()), Err(NoScore::Missing(0)));
     }
+}
+
+#[test]
+fn what_an_imported_model_makes_of_each_feature_adds_up_to_its_score() {
+    let fitted = onnx(onnx_scorer(3), include_bytes!("../../tests/data/plain.onnx")).unwrap();
+    let score = |row: [f64; 3]| fitted.score(|at| Cell::Number(row[at]), &mut Vec::new()).unwrap();
+    let held = |row: [f64; 3]| row.map(Held::Number).to_vec();
+    let others = ROWS[1..].iter().map(|row| held(*row)).collect::<Vec<_>>();
+    let why = compare::explain(&fitted, &held(ROWS[0]), &others, 7).unwrap();
+    assert!((why.base - (score(ROWS[1]) + score(ROWS[2])) / 2.0).abs() < 1e-12);
+    assert!((why.base + why.contributions.iter().sum::<f64>() - score(ROWS[0])).abs() < 1e-12);
+    assert_eq!(compare::explain(&fitted, &held(ROWS[0]), &others, 7).unwrap(), why);
+
+    // Where two features differ, forwards and backwards are all the orders that there are: Shapley's value itself.
+    let ([a, b, c], [x, y, _]) = (ROWS[0], ROWS[2]);
+    let why = compare::explain(&fitted, &held([a, b, c]), &[held([x, y, c])], 7).unwrap();
+    let of = |with: [f64; 2], without: [f64; 2]| score([with[0], with[1], c]) - score([without[0], without[1], c]);
+    let first = (of([a, y], [x, y]) + of([a, b], [x, b])) / 2.0;
+    let second = (of([x, b], [x, y]) + of([a, b], [a, y])) / 2.0;
+    for (contribution, value) in why.contributions.iter().zip([first, second, 0.0]) {
+        assert!((contribution - value).abs() < 1e-12, "{why:?} {first} {second}");
+    }
+    assert!(first != 0.0 && second != 0.0);
 }
 
 #[test]

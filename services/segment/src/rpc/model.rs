@@ -148,7 +148,14 @@ impl ModelService for Rpc {
         let asked = request.into_inner();
         fields::id("customer_id", &asked.customer_id)?;
         fields::id("model_id", &asked.model_id)?;
-        let reasons = self.memory.tenant(&tenant).read(|state| reasons(state, &asked))?;
+        let read = |state: &State| (reasons(state, &asked), state.columns.snapshot(), state.time.today());
+        let (reasons, rows, today) = self.memory.tenant(&tenant).read(read);
+        let mut reasons = reasons?;
+        if let Some(imported) = reasons.imported.take() {
+            let explain = tokio::task::spawn_blocking(move || imported.explain(&rows, today));
+            let explained = explain.await.map_err(|error| Error::Internal(error.to_string()))?;
+            reasons.explained = Some(explained.map_err(|state| Error::WrongState { what: "score", state })?);
+        }
         Ok(Response::new(explained(reasons)?))
     }
 }
@@ -281,7 +288,7 @@ fn explained(reasons: Reasons) -> OurResult<pb::ExplainScoreResponse> {
     let Some(explained) = reasons.explained else {
         let state = match reasons.score.value {
             None => format!("missing: {}", reasons.score.missing_reason),
-            Some(_) => "of an imported model, which is not looked into".to_owned(),
+            Some(_) => "without an explanation".to_owned(),
         };
         return Err(Error::WrongState { what: "score", state });
     };
