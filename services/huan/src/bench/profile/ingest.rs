@@ -1,6 +1,7 @@
 //! Events over gRPC, durable and with features updated, beside the bare insert of the same rows into the same table of an
-//! empty store: the very rows that the service wrote, same indexes, same batches. Then the time to the acknowledgement at
-//! half of that peak, what the process grows by while many events come in, and a feature's backfill from all of them.
+//! empty store: the very rows that the service wrote, same indexes, same batches. Then the time to the acknowledgement of
+//! smaller requests at half of the most that can be had of those, what the process grows by while many events come in, and a
+//! feature's backfill from all of them.
 
 use std::{
     sync::Arc,
@@ -28,8 +29,10 @@ const BATCH: usize = 1000;
 const STATEMENT: usize = 100;
 /// Requests in flight.
 const IN_FLIGHT: usize = 4;
-/// Events in a request of the latency's measure.
+/// Events in a request of the latency's measure, and as many of those in flight at the peak as there are events in flight
+/// at the other.
 const SMALL: usize = 100;
+const SMALL_IN_FLIGHT: usize = IN_FLIGHT * BATCH / SMALL;
 
 /// Measures on a service of its own.
 pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
@@ -43,11 +46,18 @@ pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
     let started = Instant::now();
     send(&door, events.chunks(BATCH).map(<[pb::Event]>::to_vec)).await?;
     let ours = count / started.elapsed().as_secs_f64();
-    let p99 = acknowledged(&door, &events, ours / 2.0, Duration::from_secs(options.seconds)).await?;
+    let (peak, p99) = acknowledged(&door, &events, Duration::from_secs(options.seconds)).await?;
     let bare = bare(&service, place).await?;
     let mut rows = vec![
         Row::rate(&format!("events ingested beside bare inserts, {}", place.name), "events/s", ours, bare, 0.25),
-        Row::time(&format!("acknowledgement p99 at half of peak, {}", place.name), "ms", p99, 50.0, 1.0),
+        Row::rate(
+            &format!("in requests of {SMALL} beside those of {BATCH}, {}", place.name),
+            "events/s",
+            peak,
+            ours,
+            0.5,
+        ),
+        Row::time(&format!("their acknowledgement p99 at half of that, {}", place.name), "ms", p99, 50.0, 1.0),
     ];
     rows.extend(memory(options, place, &door, &events).await?);
     rows.push(backfill::run(&service, place).await?);
@@ -64,15 +74,19 @@ async fn send(door: &Door, batches: impl Iterator<Item = Vec<pb::Event>>) -> Res
     Ok(())
 }
 
-/// The 99th percentile in milliseconds of the time to an acknowledgement, at so many events a second.
-async fn acknowledged(door: &Door, events: &[pb::Event], rate: f64, length: Duration) -> Result<f64> {
+/// The most events a second in small requests, and the 99th percentile in milliseconds of the time to an acknowledgement at
+/// half of that.
+async fn acknowledged(door: &Door, events: &[pb::Event], length: Duration) -> Result<(f64, f64)> {
     let (door, events) = (door.clone(), Arc::new(events.to_vec()));
-    let p99 = pace::open_p99(rate / SMALL as f64, length, move |number| {
-        let batch = again(&events, "late", number as usize * SMALL, SMALL);
+    let call = move |round: &'static str, number: u64| {
+        let batch = again(&events, round, number as usize * SMALL, SMALL);
         let (request, channel) = (door.request(pb::IngestEventsRequest { events: batch }), door.channel.clone());
         async move { EventServiceClient::new(channel).ingest_events(request).await.map(drop) }
-    });
-    Ok(p99.await?.as_secs_f64() * 1000.0)
+    };
+    let closed = call.clone();
+    let peak = pace::closed(SMALL_IN_FLIGHT, length, move |number| closed("small", number)).await?;
+    let p99 = pace::open_p99(peak / 2.0, length, move |number| call("late", number)).await?;
+    Ok((peak * SMALL as f64, p99.as_secs_f64() * 1000.0))
 }
 
 /// What the process holds after all further events, beside what it holds after the first tenth of them.
