@@ -136,7 +136,7 @@ fn by_row(columns: usize, values: Vec<Value>) -> (String, Vec<Value>) {
     (format!("VALUES {}", vec![row; values.len() / columns].join(", ")), values)
 }
 
-/// The same as PostgreSQL takes them: a list for each column. A list holds no null, so that one with nulls is followed by
+/// The same as PostgreSQL takes them: a list for each column. A list holds no null, so that one with nulls comes with
 /// another that tells which those are.
 fn by_column(columns: usize, values: Vec<Value>) -> (String, Vec<Value>) {
     let mut lists: Vec<Vec<Value>> = (0..columns).map(|_| Vec::with_capacity(values.len() / columns)).collect();
