@@ -458,4 +458,38 @@ mod tests {
         columns.put(&catalogue, 3, customer("c"), &vector(vec![]));
         assert_eq!(columns.take_changed().sorted().ordinals, [1, 2, 3]);
     }
+
+    #[test]
+    fn changed_rows_read_as_those_that_are_gathered() {
+        let (mut columns, catalogue) = (Columns::default(), catalogue());
+        for (ordinal, city) in ["Wuhan", "Xiamen", "Wuhan", "Lhasa"].into_iter().enumerate() {
+            let day = Day(20_000 + ordinal as i32).to_string();
+            let kinds = [
+                (1, value::Kind::Number(ordinal as f64 + 0.5)),
+                (2, value::Kind::Text(city.into())),
+                (3, value::Kind::Day(day)),
+                (4, value::Kind::Flag(ordinal % 2 == 0)),
+            ];
+            let id = format!("c{ordinal}");
+            columns.put(&catalogue, ordinal as u32, customer(&id), &vector(kinds.to_vec()));
+        }
+        columns.put(&catalogue, 1, customer("c1"), &vector(vec![(2, value::Kind::Text("Lhasa".into()))]));
+        columns.forget("c2");
+        let (changes, rows) = (columns.take_changed(), columns.snapshot());
+        let changed = changes.sorted();
+        assert!(changed.are_kept());
+        let wanted: Vec<Column> = catalogue.features().iter().map(|feature| feature.column).collect();
+        let kept = rows.draw_changed(&changed, 0..4, &wanted, Day(20_000));
+        let gathered = rows.draw(&changed.ordinals, &wanted, Day(20_000));
+        let (kept, gathered) = (kept.chunk(), gathered.chunk());
+        assert_eq!(kept.present(), gathered.present());
+        for at in [0, 1, 3] {
+            assert_eq!(kept.tag_sets().code(at), gathered.tag_sets().code(at));
+            assert_eq!(kept.flag(0, at), gathered.flag(0, at));
+            for column in wanted.iter().filter(|column| column.kind != Kind::Flag) {
+                let value = |chunk: &Chunk| chunk.cells(*column).unwrap().number(at).to_bits();
+                assert_eq!(value(kept), value(gathered), "{at} {column:?}");
+            }
+        }
+    }
 }

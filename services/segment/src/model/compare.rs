@@ -45,7 +45,7 @@ impl Held {
 }
 
 /// Explains a row's score beside those of others, at least one. The base is the mean of theirs, and the contributions add
-/// up to the score less that. Takes twice as many scorings as there are others and features. The same seed gives the same
+/// up to the score less that. Takes up to two scorings for each of the others and features. The same seed gives the same
 /// answer. Errors: a mixture that has no score.
 pub fn explain(fitted: &Fitted, row: &[Held], others: &[Vec<Held>], seed: u64) -> Result<Explained, NoScore> {
     let mut rng = Xoshiro256Plus::seed_from_u64(seed);

@@ -118,8 +118,8 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// Explains the score beside those of other customers, who are drawn evenly. It takes a thousand scorings or more: call
-    /// it off the async threads. Errors: none of these others has a score, or a mixture has none, in words.
+    /// Explains the score beside those of some customers, who are drawn evenly. It takes a thousand scorings or more: call
+    /// it off the async threads. Errors: none of these has a score, or a mixture has none, in words.
     pub fn explain(&self, rows: &Snapshot, today: Day) -> Result<Explained, String> {
         let fitted = self.bound.version.fitted.as_ref().ok_or("unreadable")?;
         let every = (rows.population as usize).div_ceil(OTHERS).max(1);

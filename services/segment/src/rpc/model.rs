@@ -148,10 +148,10 @@ impl ModelService for Rpc {
         let asked = request.into_inner();
         fields::id("customer_id", &asked.customer_id)?;
         fields::id("model_id", &asked.model_id)?;
-        let read = |state: &State| (reasons(state, &asked), state.columns.snapshot(), state.time.today());
-        let (reasons, rows, today) = self.memory.tenant(&tenant).read(read);
-        let mut reasons = reasons?;
+        let memory = self.memory.tenant(&tenant);
+        let mut reasons = memory.read(|state| reasons(state, &asked))?;
         if let Some(imported) = reasons.imported.take() {
+            let (rows, today) = memory.read(|state| (state.columns.snapshot(), state.time.today()));
             let explain = tokio::task::spawn_blocking(move || imported.explain(&rows, today));
             let explained = explain.await.map_err(|error| Error::Internal(error.to_string()))?;
             reasons.explained = Some(explained.map_err(|state| Error::WrongState { what: "score", state })?);
