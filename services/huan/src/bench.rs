@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The benches by name.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "up",
     "evaluate",
     "decide",
@@ -34,6 +34,7 @@ const NAMES: [&str; 17] = [
     "segment",
     "segment-rules",
     "segment-evaluate",
+    "segment-fresh",
     "segment-cluster",
     "segment-start",
     "coverage",

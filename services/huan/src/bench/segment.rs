@@ -3,6 +3,7 @@
 
 mod cluster;
 mod evaluate;
+mod fresh;
 mod models;
 mod rules;
 mod start;
@@ -16,13 +17,14 @@ use super::{Options, Row};
 use crate::failure::{Failure, Result};
 
 /// What is measured, each by itself.
-pub const PARTS: [&str; 4] = ["segment-rules", "segment-evaluate", "segment-cluster", "segment-start"];
+pub const PARTS: [&str; 5] = ["segment-rules", "segment-evaluate", "segment-fresh", "segment-cluster", "segment-start"];
 
 /// Measures one of the parts.
 pub async fn run(part: &str, options: &Options) -> Result<Vec<Row>> {
     match part {
         "segment-rules" => rules::run(options),
         "segment-evaluate" => evaluate::run(options).await,
+        "segment-fresh" => fresh::run(options).await,
         "segment-cluster" => cluster::run(options),
         "segment-start" => start::run(options).await,
         _ => Err(Failure::usage(format!("{part} is no part of the segment bench"))),
