@@ -3,6 +3,7 @@
 //! each service's.
 
 use std::{
+    fs::File,
     future::Future,
     ops::Deref,
     path::Path,
@@ -15,7 +16,7 @@ use std::{
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
@@ -63,6 +64,8 @@ pub struct Store {
     published: watch::Sender<()>,
     closed: CancellationToken,
     commits: Arc<AtomicU64>,
+    // SQLite's file, if there is one.
+    file: Option<&'static File>,
     vault: Option<Vault>,
 }
 
@@ -72,7 +75,8 @@ impl Store {
         let db = connect(config).await?;
         migrate::<M>(&db).await?;
         let write = if is_file(&config.url) { connect_writer(config).await? } else { db.clone() };
-        let store = Self { write, ..Self::new(db) };
+        let file = file(&db).await?;
+        let store = Self { write, file, ..Self::new(db) };
         if store.is_postgres() {
             store.spawn_statistics();
         } else {
@@ -86,7 +90,7 @@ impl Store {
     pub fn new(db: DatabaseConnection) -> Self {
         let writer = (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
         let (published, closed, commits) = (watch::Sender::new(()), CancellationToken::new(), Arc::default());
-        Self { write: db.clone(), db, writer, published, closed, commits, vault: None }
+        Self { write: db.clone(), db, writer, published, closed, commits, file: None, vault: None }
     }
 
     /// The same store, whose envelopes are sealed under the keys of this vault.
@@ -269,6 +273,25 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // What is deleted is overwritten, pages that fall free as well, which FAST would leave: an erased person's rows
         // must not be found in the file. Little is deleted otherwise, mostly old rows of feeds.
         .pragma("secure_delete", "ON")
+}
+
+/// Opens the file that a SQLite database lives in; none if it lives in memory. It is opened once and never closed: with
+/// the first handle that a process closes it loses all of its locks on that file, those of SQLite's connections too, and
+/// the next process that looks into the database takes away the log that this one writes to
+/// (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
+async fn file(db: &DatabaseConnection) -> Result<Option<&'static File>> {
+    if db.get_database_backend() != DbBackend::Sqlite {
+        return Ok(None);
+    }
+    // The main database stands first.
+    let list = Statement::from_string(DbBackend::Sqlite, "PRAGMA database_list");
+    let path = match db.query_one_raw(list).await? {
+        Some(row) => row.try_get::<Option<String>>("", "file")?.filter(|path| !path.is_empty()),
+        None => None,
+    };
+    let Some(path) = path else { return Ok(None) };
+    let file = File::open(&path).map_err(|error| Error::Internal(format!("{path}: {error}")))?;
+    Ok(Some(Box::leak(Box::new(file))))
 }
 
 fn no_vault() -> Error {

@@ -4,12 +4,7 @@
 //! (VACUUM) if it is found. A note in the file's header, made in the transaction that deletes, lets the next start do what
 //! a crash cut short. (In PostgreSQL dead rows go by VACUUM, archives and backups by their own retention.)
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io, os::unix::fs::FileExt as _, time::Duration};
 
 use memchr::memmem::Finder;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -87,7 +82,7 @@ impl Store {
         if !self.cut_log().await? {
             return Ok(false);
         }
-        let is_left = match self.file().await? {
+        let is_left = match self.file {
             Some(file) => is_left(file, gone.to_vec()).await?,
             None => false,
         };
@@ -122,17 +117,6 @@ impl Store {
         }
         Ok(())
     }
-
-    /// The database's file; none if it lives in memory.
-    async fn file(&self) -> Result<Option<PathBuf>> {
-        let list = Statement::from_string(DbBackend::Sqlite, "PRAGMA database_list");
-        // The main one stands first.
-        let file = match self.db.query_one_raw(list).await? {
-            Some(row) => row.try_get::<Option<String>>("", "file")?,
-            None => None,
-        };
-        Ok(file.filter(|file| !file.is_empty()).map(PathBuf::from))
-    }
 }
 
 /// The note in the file's header; 0 = none.
@@ -142,19 +126,20 @@ async fn note(db: &impl ConnectionTrait) -> Result<i32> {
 }
 
 /// Whether any of these texts stands in the file.
-async fn is_left(file: PathBuf, gone: Vec<String>) -> Result<bool> {
-    let search = tokio::task::spawn_blocking(move || search(&file, &gone)).await;
+async fn is_left(file: &'static File, gone: Vec<String>) -> Result<bool> {
+    let search = tokio::task::spawn_blocking(move || search(file, &gone)).await;
     let fault = |error: String| Error::Internal(format!("the database's file cannot be searched: {error}"));
     search.map_err(|error| fault(error.to_string()))?.map_err(|error| fault(error.to_string()))
 }
 
-fn search(file: &Path, gone: &[String]) -> io::Result<bool> {
+fn search(file: &File, gone: &[String]) -> io::Result<bool> {
     let wanted: Vec<Finder<'_>> = gone.iter().map(|text| Finder::new(text.as_str())).collect();
     // As much of a block as a text may reach from it into the next one.
     let reach = gone.iter().map(String::len).max().unwrap_or(0);
-    let (mut file, mut bytes, mut kept) = (File::open(file)?, vec![0; BLOCK + reach], 0);
+    let (mut at, mut bytes, mut kept) = (0, vec![0; BLOCK + reach], 0);
     loop {
-        let read = file.read(&mut bytes[kept..])?;
+        let read = file.read_at(&mut bytes[kept..], at)?;
+        at += read as u64;
         let end = kept + read;
         if wanted.iter().any(|text| text.find(&bytes[..end]).is_some()) {
             return Ok(true);
@@ -179,7 +164,7 @@ mod tests {
         file.write_all(&vec![b'.'; BLOCK - 3]).unwrap();
         file.write_all(b"ZZ90417733").unwrap();
         file.write_all(&vec![b'.'; BLOCK]).unwrap();
-        let is_left = |text: &str| search(file.path(), &["other".to_owned(), text.to_owned()]).unwrap();
+        let is_left = |text: &str| search(file.as_file(), &["other".to_owned(), text.to_owned()]).unwrap();
         assert!(is_left("ZZ90417733") && !is_left("ZZ90417734"));
     }
 }

@@ -1,6 +1,6 @@
 //! Stores: transactions, writers side by side, migrations.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, os::unix::fs::MetadataExt as _, time::Duration};
 
 use huan_chassis::{
     directory, feed,
@@ -141,6 +141,26 @@ async fn what_was_committed_leaves_the_log_for_the_file() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), moved).await.expect("the log is moved beside the writers");
+}
+
+/// Another process, a backup say, that finds the file without locks takes itself for the last one, and takes the log away
+/// when it leaves, with all that is committed to it afterwards.
+#[tokio::test]
+async fn the_file_stays_locked_while_it_is_searched_for_what_was_deleted() {
+    let (folder, database) = test::sqlite_file();
+    let store = Store::open::<Migrator>(&database).await.unwrap();
+    publish(&store, &["before"]).await;
+    let file = std::fs::metadata(folder.path().join("data/test.db")).unwrap().ino();
+    let (process, file) = (format!(" {} ", std::process::id()), format!(":{file} "));
+    let locked = || {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|lock| lock.contains(&process) && lock.contains(&file))
+    };
+    assert!(locked());
+    let tx = store.begin().await.unwrap();
+    tx.scrub(["nowhere"]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(locked());
 }
 
 #[tokio::test]
