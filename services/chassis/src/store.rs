@@ -48,7 +48,7 @@ const LOG: &str = "65536";
 const ROWS: usize = 500;
 /// A PostgreSQL connection that was idle for longer is tried before it is used.
 const IDLE: Duration = Duration::from_secs(30);
-/// Statements that a PostgreSQL connection keeps prepared.
+/// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 500;
 /// Replicas that start together migrate one after the other under this advisory lock ("huan").
 const MIGRATION_LOCK: i64 = 0x6875_616e;
@@ -264,6 +264,7 @@ fn sqlite(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // NORMAL would lose the last commits with the power.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+        .statement_cache_capacity(STATEMENTS)
         // Rows wait for who reads them rather than the other way round.
         .row_buffer_size(ROWS)
         .pragma("temp_store", "MEMORY")

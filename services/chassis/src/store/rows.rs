@@ -1,6 +1,7 @@
 //! Writing many rows. They go in a few statements that come again and again, so that the database has each of them
-//! prepared after its first time; and each is built while the database is at the one before. SQLite is told values row by
-//! row, in a few sizes. PostgreSQL is told them as a list a column: one statement for however many rows.
+//! prepared after its first time; and each is built while the database is at the one before. Few, because each is a way
+//! to another thread or process and back. SQLite is told values row by row, in sizes that are powers of two. PostgreSQL is
+//! told them as a list a column: one statement for however many rows.
 
 use std::{marker::PhantomData, vec::IntoIter};
 
@@ -13,13 +14,16 @@ use sea_orm::{
 use super::Tx;
 use crate::{Error, Result};
 
-/// Rows of a statement: as many of the first size as there are, then, where the sizes count, of the next. SQLite binds at
-/// most 32,766 values.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+/// The most rows that a statement writes.
+const ROWS: usize = 512;
+/// The most keys that one looks up.
+const KEYS: usize = 1024;
+/// The most values that SQLite binds.
+const BINDS: usize = 32_766;
 
 /// Cuts a list of keys to look up into runs of a few sizes, for the same reason: the last one repeats its last key.
 pub fn runs<T: Clone>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
-    keys.chunks(SIZES[0]).map(|run| {
+    keys.chunks(KEYS).map(|run| {
         let mut run = run.to_vec();
         if let Some(last) = run.last().cloned() {
             run.resize(run.len().next_power_of_two(), last);
@@ -97,9 +101,8 @@ impl<A: ActiveModelTrait> Insert<A> {
         make: &mut impl FnMut(Vec<R>) -> Result<Vec<M>>,
     ) -> Result<Option<Statement>> {
         let lists = self.backend == DbBackend::Postgres;
-        let fits = |size: &usize| *size <= rows.len();
-        let size = if lists { Some(SIZES[0].min(rows.len())) } else { SIZES.into_iter().find(fits) };
-        let mut made = make(rows.by_ref().take(size.unwrap_or(0)).collect())?.into_iter().map(M::into_active_model);
+        let size = self.size(rows.len());
+        let mut made = make(rows.by_ref().take(size).collect())?.into_iter().map(M::into_active_model);
         let Some(first) = made.next() else { return Ok(None) };
         let (columns, mut values): (Vec<_>, Vec<_>) = set(first).unzip();
         values.reserve(made.len() * columns.len());
@@ -112,6 +115,15 @@ impl<A: ActiveModelTrait> Insert<A> {
         let (into, conflict) = (A::Entity::default().table_name(), self.on_conflict(&columns));
         let sql = format!(r#"INSERT INTO "{into}" ({}) {source}{conflict}"#, names(&columns));
         Ok(Some(Statement::from_sql_and_values(self.backend, sql, values)))
+    }
+
+    /// How many of the rows that are left the next statement takes.
+    fn size(&self, left: usize) -> usize {
+        if self.backend == DbBackend::Postgres {
+            return left.min(ROWS);
+        }
+        let most = left.min(ROWS).min(BINDS / <Column<A>>::iter().count());
+        if most == 0 { 0 } else { 1 << most.ilog2() }
     }
 
     fn on_conflict(&self, columns: &[Column<A>]) -> String {
