@@ -99,10 +99,21 @@ impl Vault {
     pub async fn make(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
         let mut found = self.keys(tenant, ids).await?;
         let missing: Vec<&str> = ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
-        if missing.is_empty() {
-            return Ok(found);
-        }
+        found.extend(self.insert(tenant, &missing).await?);
+        Ok(found)
+    }
+
+    /// Makes the keys of new customers, of whom nobody has sought any: none is sought first, which [`Vault::make`] does.
+    pub async fn make_new(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<()> {
+        self.insert(tenant, &Vec::from_iter(ids.iter().copied())).await.map(drop)
+    }
+
+    /// Makes keys, unless another replica has made them since.
+    async fn insert(&self, tenant: &str, missing: &[&str]) -> Result<Vec<(String, DataKey)>> {
         let mut new = Vec::with_capacity(missing.len());
+        if missing.is_empty() {
+            return Ok(new);
+        }
         let tx = self.0.store.begin().await?;
         for missing in missing.chunks(CHUNK) {
             let mut rows = Vec::with_capacity(missing.len());
@@ -123,8 +134,7 @@ impl Vault {
         }
         tx.commit().await?;
         self.remember(tenant, &new);
-        found.extend(new);
-        Ok(found)
+        Ok(new)
     }
 
     /// Destroys a key for good. A key that is not there is no error.

@@ -5,6 +5,7 @@ mod stage;
 
 use std::collections::BTreeSet;
 
+use futures::future::try_join;
 use huan_chassis::{
     Error, Result, clock,
     page::Page,
@@ -123,8 +124,10 @@ async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
     let mut changes = stage.finish();
     let keys = key_ids(&changes.touched);
     name_keys(&mut changes.holdings, &keys);
-    upsert_sealed(tx, changes.customers.clone()).await?;
-    proposal::renew(tx, view, &changes.customers).await?;
+    let new_keys = changes.new_keys.iter().map(String::as_str).collect();
+    // The keys are another database's, which need not be waited for here.
+    try_join(tx.vault()?.make_new(&view.tenant, &new_keys), proposal::renew(tx, view, &changes.customers)).await?;
+    upsert_sealed(tx, changes.customers).await?;
     upsert_sealed(tx, changes.holdings).await?;
     super::tag::write(tx, view, changes.tags).await?;
     write_sealed(tx, changes.identities, Conflict::Leave).await?;

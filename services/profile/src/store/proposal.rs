@@ -133,22 +133,21 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<merge_proposal::Model>, limit: 
     super::next_page(filter, rows, limit, |row| vec![row.create_time.to_string(), row.proposal_id.clone()])
 }
 
-/// Renews what customers that were just written are found by, and proposes those that share a telephone number or an
-/// identity document with others.
+/// Renews what customers are found by who are written in this transaction, before or after this, and proposes those that
+/// share a telephone number or an identity document with others.
 pub async fn renew(tx: &Tx, view: &View, customers: &[customer::Model]) -> Result<()> {
     let fresh = lookup::renew(tx, view, customers).await?;
     let pairs = lookup::shared(&**tx, &view.tenant, &fresh).await?;
-    let others = ages(tx, view, &pairs).await?;
+    let mut ages = ages(tx, view, &pairs).await?;
+    ages.extend(customers.iter().map(|row| (row.customer_id.clone(), Age::of(row))));
     let now = clock::micros(clock::system_now());
-    let known: HashMap<&str, &customer::Model> = customers.iter().map(|row| (row.customer_id.as_str(), row)).collect();
     let mut rows: BTreeMap<String, merge_proposal::Model> = BTreeMap::new();
     for (row, other) in pairs {
-        let (Some(one), Some(age)) = (known.get(row.customer_id.as_str()), others.get(&other)) else { continue };
-        if one.root_id == age.root_id {
+        let (Some(one), Some(other)) = (ages.get(&row.customer_id), ages.get(&other)) else { continue };
+        if one.root_id == other.root_id {
             continue;
         }
-        let mine = Age { create_time: one.create_time, customer_id: row.customer_id, root_id: one.root_id.clone() };
-        let made = proposal(view, row.kind, mine, age.clone(), now);
+        let made = proposal(view, row.kind, one.clone(), other.clone(), now);
         rows.insert(made.proposal_id.clone(), made);
     }
     rows::write(tx, rows.into_values().collect(), Conflict::Leave).await
@@ -160,6 +159,12 @@ struct Age {
     create_time: i64,
     customer_id: String,
     root_id: String,
+}
+
+impl Age {
+    fn of(row: &customer::Model) -> Self {
+        Self { create_time: row.create_time, customer_id: row.customer_id.clone(), root_id: row.root_id.clone() }
+    }
 }
 
 async fn ages(tx: &Tx, view: &View, pairs: &[(lookup_entity::Model, String)]) -> Result<HashMap<String, Age>> {

@@ -40,6 +40,8 @@ pub enum Kind {
 /// What a batch changes.
 #[derive(Default)]
 pub struct Changes {
+    /// The keys of the new customers.
+    pub new_keys: BTreeSet<String>,
     /// Customers to write.
     pub customers: Vec<customer::Model>,
     /// Holdings to write.
@@ -65,6 +67,7 @@ pub struct Stage<'a> {
     customer_mask: Vec<String>,
     holding_mask: Vec<String>,
     customers: BTreeMap<String, Customer>,
+    new_keys: BTreeSet<String>,
     /// Those who are not there because they were erased.
     erased: HashSet<String>,
     holdings: HashMap<String, (holding::Model, bool)>,
@@ -130,6 +133,7 @@ impl<'a> Stage<'a> {
             roots: roots(tx, &view.tenant, &identities).await?,
             identity_counts: counts(tx, &view.tenant, rows).await?,
             customers,
+            new_keys: BTreeSet::new(),
             holdings,
             dictionary: if tagged { tag_definition::dictionary(&**tx, &view.tenant).await? } else { HashMap::new() },
             said,
@@ -156,6 +160,9 @@ impl<'a> Stage<'a> {
         }
         let mut change = customer.is_some();
         if let Some(customer) = customer {
+            if is_new {
+                self.new_keys.insert(customer.row.customer_key.clone());
+            }
             self.customers.insert(row.customer_id.clone(), customer);
         }
         let Some(customer) = self.customers.get_mut(&row.customer_id) else {
@@ -196,6 +203,7 @@ impl<'a> Stage<'a> {
     /// What the rows that were kept change.
     pub fn finish(self) -> Changes {
         let mut changes = Changes {
+            new_keys: self.new_keys,
             consents: self.new_consents,
             relations: self.new_relations.into_values().collect(),
             ..Changes::default()
