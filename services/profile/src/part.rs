@@ -8,7 +8,7 @@ use arrow_array::{
     builder::{BooleanBuilder, Date32Builder, Float64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder},
     cast::AsArray,
 };
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use huan_chassis::clock::Day;
 use huan_proto::{
@@ -31,7 +31,7 @@ const PART_VALUES: usize = 4_000_000;
 const PART_ROWS: (usize, usize) = (8_192, 131_072);
 /// Rows of a row group.
 const GROUP_ROWS: usize = 32_768;
-/// Rows that become columns at once.
+/// Rows of a part that are read at once.
 const BATCH_ROWS: usize = 1_024;
 /// The column by which a row is found when its customer is forgotten.
 const KEY: &str = "customer_key";
@@ -88,39 +88,22 @@ impl Table {
 
 /// A part that is being written, into memory.
 #[derive(Debug)]
-pub struct Part<'a> {
-    table: &'a Table,
-    writer: ArrowWriter<Vec<u8>>,
-    columns: Columns,
-    rows: usize,
-}
+pub struct Part(ArrowWriter<Vec<u8>>);
 
-impl<'a> Part<'a> {
+impl Part {
     /// Begins a part. Errors: a schema that Parquet cannot hold.
-    pub fn new(table: &'a Table) -> Result<Self, ParquetError> {
-        let writer = ArrowWriter::try_new(Vec::new(), table.schema.clone(), Some(properties()?))?;
-        Ok(Self { table, writer, columns: Columns::new(table), rows: 0 })
+    pub fn new(table: &Table) -> Result<Self, ParquetError> {
+        ArrowWriter::try_new(Vec::new(), table.schema.clone(), Some(properties()?)).map(Self)
     }
 
-    /// Adds a customer.
-    pub fn add(&mut self, row: &Row<'_>) -> Result<(), ParquetError> {
-        self.columns.add(self.table, row);
-        self.rows += 1;
-        if self.rows.is_multiple_of(BATCH_ROWS) {
-            self.flush()?;
-        }
-        Ok(())
+    /// Adds customers.
+    pub fn write(&mut self, customers: &RecordBatch) -> Result<(), ParquetError> {
+        self.0.write(customers)
     }
 
     /// The file.
-    pub fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
-        self.flush()?;
-        self.writer.into_inner()
-    }
-
-    fn flush(&mut self) -> Result<(), ParquetError> {
-        let batch = RecordBatch::try_new(self.table.schema.clone(), self.columns.finish(self.table))?;
-        self.writer.write(&batch)
+    pub fn finish(self) -> Result<Vec<u8>, ParquetError> {
+        self.0.into_inner()
     }
 }
 
@@ -183,8 +166,10 @@ fn data_type(value_type: ValueType) -> DataType {
     }
 }
 
+/// Customers that become columns.
 #[derive(Debug)]
-struct Columns {
+pub struct Columns<'a> {
+    table: &'a Table,
     ids: StringBuilder,
     keys: StringBuilder,
     types: StringBuilder,
@@ -202,21 +187,24 @@ enum Column {
     Flag(BooleanBuilder),
 }
 
-impl Columns {
-    fn new(table: &Table) -> Self {
+impl<'a> Columns<'a> {
+    /// Columns for about so many rows.
+    pub fn new(table: &'a Table, rows: usize) -> Self {
         Self {
+            table,
             ids: StringBuilder::new(),
             keys: StringBuilder::new(),
             types: StringBuilder::new(),
             paths: StringBuilder::new(),
             times: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            features: table.features.iter().map(|feature| Column::new(feature.r#type())).collect(),
+            features: table.features.iter().map(|feature| Column::new(feature.r#type(), rows)).collect(),
             tags: ListBuilder::new(StringBuilder::new()),
         }
     }
 
-    fn add(&mut self, table: &Table, row: &Row<'_>) {
-        if table.include_bank_numbers {
+    /// Adds a customer.
+    pub fn add(&mut self, row: &Row<'_>) {
+        if self.table.include_bank_numbers {
             self.ids.append_value(row.customer_id);
         }
         self.keys.append_value(row.customer_key);
@@ -227,7 +215,7 @@ impl Columns {
         self.times.append_option(as_of.map(|time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000));
         // Both ascend by number.
         let mut values = row.vector.features.iter().zip(&row.vector.values).peekable();
-        for (feature, column) in table.features.iter().zip(&mut self.features) {
+        for (feature, column) in self.table.features.iter().zip(&mut self.features) {
             while values.next_if(|(number, _)| **number < feature.number).is_some() {}
             column.add(values.next_if(|(number, _)| **number == feature.number).map(|(_, value)| value));
         }
@@ -235,25 +223,26 @@ impl Columns {
         self.tags.append(true);
     }
 
-    fn finish(&mut self, table: &Table) -> Vec<ArrayRef> {
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(table.schema.fields().len());
-        if table.include_bank_numbers {
+    /// The columns. Errors: the table's features are not those of its schema.
+    pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.table.schema.fields().len());
+        if self.table.include_bank_numbers {
             arrays.push(Arc::new(self.ids.finish()));
         }
         arrays.extend([&mut self.keys, &mut self.types, &mut self.paths].map(|texts| Arc::new(texts.finish()) as _));
         arrays.push(Arc::new(self.times.finish()));
         arrays.extend(self.features.iter_mut().map(Column::finish));
         arrays.push(Arc::new(self.tags.finish()));
-        arrays
+        RecordBatch::try_new(self.table.schema.clone(), arrays)
     }
 }
 
 impl Column {
-    fn new(value_type: ValueType) -> Self {
+    fn new(value_type: ValueType, rows: usize) -> Self {
         match value_type {
-            ValueType::Number => Self::Number(Float64Builder::with_capacity(BATCH_ROWS)),
-            ValueType::Day => Self::Day(Date32Builder::with_capacity(BATCH_ROWS)),
-            ValueType::Flag => Self::Flag(BooleanBuilder::with_capacity(BATCH_ROWS)),
+            ValueType::Number => Self::Number(Float64Builder::with_capacity(rows)),
+            ValueType::Day => Self::Day(Date32Builder::with_capacity(rows)),
+            ValueType::Flag => Self::Flag(BooleanBuilder::with_capacity(rows)),
             ValueType::Text | ValueType::Unspecified => Self::Text(StringBuilder::new()),
         }
     }
@@ -306,12 +295,14 @@ mod tests {
     }
 
     fn file(table: &Table, vectors: &[pb::Vector]) -> Bytes {
-        let mut part = Part::new(table).unwrap();
+        let mut columns = Columns::new(table, vectors.len());
         for (index, vector) in vectors.iter().enumerate() {
             let (id, key) = (format!("C-{index}"), format!("key-{index}"));
             let row = Row { customer_id: &id, customer_key: &key, customer_type: 1, owner_path: "/hq", vector };
-            part.add(&row).unwrap();
+            columns.add(&row);
         }
+        let mut part = Part::new(table).unwrap();
+        part.write(&columns.finish().unwrap()).unwrap();
         part.finish().unwrap().into()
     }
 

@@ -13,7 +13,7 @@ use huan_chassis::{
 use huan_profile::{
     bucket::Bucket,
     convert,
-    part::{self, Part, Row as Customer, Table},
+    part::{self, Columns, Part, Row as Customer, Table},
     store::{
         Store,
         entity::{customer, vector},
@@ -89,7 +89,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
 fn bare(rows: u32) -> Result<f64> {
     let failed = |error: ParquetError| Failure::new(error.to_string());
     let (table, features) = (Table::new(features(), false), features());
-    let mut part = Part::new(&table).map_err(failed)?;
+    let mut columns = Columns::new(&table, rows as usize);
     for n in 0..rows {
         let (key, vector) = (key(n), vector(n, &features));
         let row = Customer {
@@ -99,8 +99,10 @@ fn bare(rows: u32) -> Result<f64> {
             owner_path: "/hq/east",
             vector: &vector,
         };
-        part.add(&row).map_err(failed)?;
+        columns.add(&row);
     }
+    let mut part = Part::new(&table).map_err(failed)?;
+    part.write(&columns.finish().map_err(|error| Failure::new(error.to_string()))?).map_err(failed)?;
     let file = Bytes::from(part.finish().map_err(failed)?);
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?.with_batch_size(8192);
     let batches: Vec<RecordBatch> =

@@ -1,32 +1,47 @@
-//! Reading customers and their vectors in the order of their numbers, some pages ahead of whoever uses them.
+//! Reading customers and their vectors in the order of their numbers, some pages ahead of whoever writes them. Each page
+//! is made columns by a task of its own: whoever writes those works alone, and is what all others wait for.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
 use huan_chassis::{
-    Result,
+    Error, Result,
     vault::{Envelope, Enveloped},
 };
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
-use tokio::{sync::mpsc, task::JoinHandle};
+use huan_proto::profile::v1 as pb;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{BinOper, Expr},
+};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
 
-use crate::store::{
-    Store,
-    entity::{customer, vector},
+use crate::{
+    convert::envelope,
+    part::{Columns, Row, Table},
+    store::{
+        Store,
+        entity::{customer, vector},
+    },
 };
 
 /// Customers read at once: few, so that what is read ahead of its use takes little memory.
 pub const PAGE: usize = 500;
-/// Pages read before they are used.
-const AHEAD: usize = 4;
+/// Pages read before they are used: about as many as are made while a group of rows is closed.
+const AHEAD: usize = 8;
 
 /// A customer as it is read.
 #[derive(Debug)]
-pub struct Read {
-    pub tenant: String,
-    pub customer_id: String,
-    pub customer_key: String,
-    pub customer_type: i32,
-    pub owner_path: String,
-    pub format: i16,
-    pub payload: Vec<u8>,
+struct Read {
+    tenant: String,
+    customer_id: String,
+    customer_key: String,
+    customer_type: i32,
+    owner_path: String,
+    format: i16,
+    payload: Vec<u8>,
 }
 
 impl Enveloped for Read {
@@ -46,17 +61,27 @@ impl Enveloped for Read {
     }
 }
 
-/// Customers as they are read, each page opened by a task of its own.
-pub type Pages = mpsc::Receiver<JoinHandle<Result<Vec<Read>>>>;
+/// Customers as columns.
+#[derive(Debug)]
+pub struct Page {
+    /// The columns.
+    pub columns: RecordBatch,
+    /// The first and the last customer.
+    pub ends: (String, String),
+}
 
-/// Reads the customers with a vector after one, opened: a page is read while those before it are opened. It ends with
-/// them, with an error, or when nobody wants more.
-pub fn ahead(store: &Store, tenant: &str, after: &str) -> Pages {
+/// Pages of customers, which may be none who are left.
+pub type Pages = mpsc::Receiver<JoinHandle<Result<Option<Page>>>>;
+
+/// Reads the customers with a vector after one: a page is read while those before it become columns. It ends with them,
+/// with an error, or when nobody wants more.
+pub fn ahead(store: &Store, table: &Table, tenant: &str, after: &str) -> Pages {
     let (pages, received) = mpsc::channel(AHEAD);
-    let (store, tenant, mut after) = (store.clone(), tenant.to_owned(), after.to_owned());
+    let (store, table) = (store.clone(), Arc::new(table.clone()));
+    let (tenant, mut after) = (tenant.to_owned(), after.to_owned());
     tokio::spawn(async move {
         loop {
-            let sealed = page(&store, &tenant, &after).await;
+            let sealed = read(&store, &tenant, &after).await;
             let goes_on = match sealed.as_deref().map(<[Read]>::last) {
                 Ok(None) => return,
                 Ok(Some(last)) => {
@@ -65,9 +90,13 @@ pub fn ahead(store: &Store, tenant: &str, after: &str) -> Pages {
                 }
                 Err(_) => false,
             };
-            let store = store.clone();
-            let opened = tokio::spawn(async move { store.db.vault()?.unseal_in_passing(sealed?).await });
-            if pages.send(opened).await.is_err() || !goes_on {
+            let (store, table) = (store.clone(), table.clone());
+            let page = tokio::spawn(async move {
+                let opened = store.db.vault()?.unseal_in_passing(sealed?).await?;
+                let made = spawn_blocking(move || columns(&table, opened)).await;
+                made.map_err(|error| Error::Internal(error.to_string()))?
+            });
+            if pages.send(page).await.is_err() || !goes_on {
                 return;
             }
         }
@@ -75,8 +104,23 @@ pub fn ahead(store: &Store, tenant: &str, after: &str) -> Pages {
     received
 }
 
+/// Customers as columns; none if there are none.
+fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
+    let (Some(first), Some(last)) = (customers.first(), customers.last()) else { return Ok(None) };
+    let ends = (first.customer_id.clone(), last.customer_id.clone());
+    let mut columns = Columns::new(table, customers.len());
+    let mut vector = pb::Vector::default();
+    for read in &customers {
+        envelope::open_into(&mut vector, read.format, &read.payload)?;
+        let Read { customer_id, customer_key, customer_type, owner_path, .. } = read;
+        columns.add(&Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector: &vector });
+    }
+    let columns = columns.finish().map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Some(Page { columns, ends }))
+}
+
 /// The customers with a vector after one. Both tables are read by ranges of the same key.
-async fn page(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
+async fn read(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
     let same = |column: vector::Column, other: customer::Column| {
         Expr::col((vector::Entity, column)).eq(Expr::col((customer::Entity, other)))
     };
@@ -84,7 +128,11 @@ async fn page(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
         .and(same(vector::Column::CustomerId, customer::Column::CustomerId));
     let mut query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
     QuerySelect::query(&mut query).inner_join(customer::Entity, of_customer);
-    let query = query.filter(vector::Column::CustomerId.gt(after)).order_by_asc(vector::Column::CustomerId);
+    // Of a bare value SQLite looks up how many rows lie after it, and plans anew for each.
+    let after = Expr::val(after).binary(BinOper::Custom("||"), "");
+    let query = query
+        .filter(Expr::col((vector::Entity, vector::Column::CustomerId)).gt(after))
+        .order_by_asc(vector::Column::CustomerId);
     let query = query.column(vector::Column::CustomerId).column(customer::Column::CustomerKey);
     let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
     let query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(PAGE as u64);

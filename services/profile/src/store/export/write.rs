@@ -11,7 +11,8 @@ use sea_orm::{
 };
 use sha2::{Digest, Sha256};
 use tokio::{
-    sync::mpsc,
+    runtime::Handle,
+    sync::oneshot::{self, error::TryRecvError},
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
@@ -19,14 +20,14 @@ use tokio::{
 use super::{
     super::Store,
     end, lock, parts, path,
-    read::{self, PAGE, Pages, Read},
+    read::{self, PAGE, Page, Pages},
     save,
 };
 use crate::{
     bucket::Bucket,
-    convert::{self, envelope},
+    convert,
     manifest::{self, Manifest},
-    part::{Part, Row, Table},
+    part::{Part, Table},
     store::entity::{snapshot, snapshot_part, vector},
 };
 
@@ -185,7 +186,7 @@ impl<'a> Job<'a> {
 
     /// The customers after one.
     fn read(&self, after: &str) -> Pages {
-        read::ahead(self.store, &self.row.tenant, after)
+        read::ahead(self.store, &self.table, &self.row.tenant, after)
     }
 
     /// Begins to make a file of the next customers. Dropped, it ends.
@@ -349,48 +350,32 @@ fn lease() -> i64 {
     clock::micros(clock::system_now() + LEASE)
 }
 
-/// Makes a file of the next customers, and answers with those who are left; none at the end.
-async fn write_part(table: Table, mut pages: Pages) -> Result<Option<(Written, Pages)>> {
-    let (opened, received) = mpsc::channel(1);
-    let mut left = table.rows_a_part();
-    let writing = spawn_blocking(move || write(&table, received));
-    while left >= PAGE
-        && let Some(page) = pages.recv().await
-    {
-        let page = page.await.map_err(|error| Error::Internal(error.to_string()))??;
-        left -= page.len();
-        if opened.send(page).await.is_err() {
-            break;
-        }
-    }
-    drop(opened);
-    let written = writing.await.map_err(|error| Error::Internal(error.to_string()))??;
-    Ok(written.map(|written| (written, pages)))
+/// Makes a file of the next customers, and answers with those who are left; none at the end. Dropped, it ends.
+async fn write_part(table: Table, pages: Pages) -> Result<Option<(Written, Pages)>> {
+    let (_wanted, dropped) = oneshot::channel();
+    let written = spawn_blocking(move || write(&table, pages, dropped)).await;
+    written.map_err(|error| Error::Internal(error.to_string()))?
 }
 
-/// Makes a file of the pages as they come; none if there were no customers.
-fn write(table: &Table, mut pages: mpsc::Receiver<Vec<Read>>) -> Result<Option<Written>> {
+/// Makes a file of the next customers; none if there are none.
+fn write(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> Result<Option<(Written, Pages)>> {
     let broken = |error: parquet::errors::ParquetError| Error::Internal(error.to_string());
     let mut part = Part::new(table).map_err(broken)?;
-    let (mut first, mut last, mut row_count) = (None, String::new(), 0);
-    let mut vector = pb::Vector::default();
-    while let Some(page) = pages.blocking_recv() {
-        row_count += page.len() as i64;
-        for read in &page {
-            envelope::open_into(&mut vector, read.format, &read.payload)?;
-            let Read { customer_id, customer_key, customer_type, owner_path, .. } = read;
-            let row = Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector: &vector };
-            part.add(&row).map_err(broken)?;
-        }
-        if let (Some(one), Some(other)) = (page.first(), page.last()) {
-            first.get_or_insert_with(|| one.customer_id.clone());
-            last.clone_from(&other.customer_id);
-        }
+    let (mut ends, mut row_count) = (None, 0);
+    while row_count + PAGE <= table.rows_a_part()
+        && dropped.try_recv() == Err(TryRecvError::Empty)
+        && let Some(page) = pages.blocking_recv()
+    {
+        let page = Handle::current().block_on(page).map_err(|error| Error::Internal(error.to_string()))??;
+        let Some(Page { columns, ends: (first, last) }) = page else { continue };
+        part.write(&columns).map_err(broken)?;
+        row_count += columns.num_rows();
+        ends = Some((ends.map_or(first, |(first, _)| first), last));
     }
-    let Some(first_customer_id) = first else {
+    let Some((first_customer_id, last_customer_id)) = ends else {
         return Ok(None);
     };
     let file = part.finish().map_err(broken)?;
-    let sha256 = sha256(&file);
-    Ok(Some(Written { first_customer_id, last_customer_id: last, row_count, file, sha256 }))
+    let (row_count, sha256) = (row_count as i64, sha256(&file));
+    Ok(Some((Written { first_customer_id, last_customer_id, row_count, file, sha256 }, pages)))
 }
