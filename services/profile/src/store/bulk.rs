@@ -12,7 +12,7 @@ use huan_chassis::{
     store::{Tx, rows::Conflict},
 };
 use huan_proto::profile::v1 as pb;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use self::stage::{Kind, Stage};
 use super::{
@@ -125,9 +125,19 @@ async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
     let keys = key_ids(&changes.touched);
     name_keys(&mut changes.holdings, &keys);
     let new_keys = changes.new_keys.iter().map(String::as_str).collect();
-    // The keys are another database's, which need not be waited for here.
-    try_join(tx.vault()?.make_new(&view.tenant, &new_keys), proposal::renew(tx, view, &changes.customers)).await?;
-    upsert_sealed(tx, changes.customers).await?;
+    let made = tx.vault()?.make_new(&view.tenant, &new_keys);
+    let renewed = proposal::renew(tx, view, &changes.customers);
+    let customers = changes.customers.clone();
+    if tx.get_database_backend() == DbBackend::Sqlite {
+        // The keys are another database's, which need not be waited for here.
+        try_join(made, renewed).await?;
+        upsert_sealed(tx, customers).await?;
+    } else {
+        // Who else writes the same new customer is waited for before it is looked up what they are found by.
+        made.await?;
+        upsert_sealed(tx, customers).await?;
+        renewed.await?;
+    }
     upsert_sealed(tx, changes.holdings).await?;
     super::tag::write(tx, view, changes.tags).await?;
     write_sealed(tx, changes.identities, Conflict::Leave).await?;

@@ -133,8 +133,8 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<merge_proposal::Model>, limit: 
     super::next_page(filter, rows, limit, |row| vec![row.create_time.to_string(), row.proposal_id.clone()])
 }
 
-/// Renews what customers are found by who are written in this transaction, before or after this, and proposes those that
-/// share a telephone number or an identity document with others.
+/// Renews what customers are found by who are written in this transaction (before this, where others may write the same
+/// ones), and proposes those that share a telephone number or an identity document with others.
 pub async fn renew(tx: &Tx, view: &View, customers: &[customer::Model]) -> Result<()> {
     let fresh = lookup::renew(tx, view, customers).await?;
     let pairs = lookup::shared(&**tx, &view.tenant, &fresh).await?;
