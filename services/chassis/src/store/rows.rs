@@ -1,7 +1,7 @@
 //! Writing many rows. They go in a few statements that come again and again, so that the database has each of them
 //! prepared after its first time; and each is built while the database is at the one before. Few, because each is a way
-//! to another thread or process and back. SQLite is told values row by row, in sizes that are powers of two. PostgreSQL is
-//! told them as a list a column: one statement for however many rows.
+//! to another thread or process and back. SQLite is told values row by row, in sizes that are powers of two or half as much
+//! again. PostgreSQL is told them as a list a column: one statement for however many rows.
 
 use std::{marker::PhantomData, vec::IntoIter};
 
@@ -123,7 +123,9 @@ impl<A: ActiveModelTrait> Insert<A> {
             return left.min(ROWS);
         }
         let most = left.min(ROWS).min(BINDS / <Column<A>>::iter().count());
-        if most == 0 { 0 } else { 1 << most.ilog2() }
+        let Some(power) = most.checked_ilog2() else { return 0 };
+        let (power, more) = (1 << power, (1 << power) + (1 << power) / 2);
+        if more <= most { more } else { power }
     }
 
     fn on_conflict(&self, columns: &[Column<A>]) -> String {
