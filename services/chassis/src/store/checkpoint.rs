@@ -2,7 +2,6 @@
 //! and waits for a thousand scattered pages to be on the disk.
 
 use std::{
-    fs::File,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
@@ -14,7 +13,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::Semaphore;
 
 use super::Store;
-use crate::{Error, Result};
+use crate::Result;
 
 /// How often it is done, if anything was committed.
 const EVERY: Duration = Duration::from_millis(500);
@@ -28,14 +27,13 @@ const TRIES: usize = 8;
 struct Log {
     db: DatabaseConnection,
     writer: Arc<Semaphore>,
-    file: Option<&'static File>,
 }
 
 impl Store {
     /// Moves the log for as long as there is a store. PostgreSQL does so itself.
     pub(super) fn spawn_checkpoints(&self) {
         let Some(writer) = self.writer.clone() else { return };
-        let log = Log { db: self.db.clone(), writer, file: self.file };
+        let log = Log { db: self.db.clone(), writer };
         tokio::spawn(for_ever(log, Arc::downgrade(&self.commits)));
     }
 }
@@ -66,19 +64,8 @@ impl Log {
                 break;
             }
         }
-        // What was moved lies in the system's memory until the log begins again: writers would wait for the disk.
-        self.sync().await?;
-        self.moved().await?;
         let _permit = self.writer.acquire().await.expect("the semaphore is never closed");
         self.moved().await.map(|_| ())
-    }
-
-    /// Lets what was moved reach the disk.
-    async fn sync(&self) -> Result<()> {
-        let Some(file) = self.file else { return Ok(()) };
-        let synced = tokio::task::spawn_blocking(|| file.sync_data()).await;
-        let fault = |error: String| Error::Internal(format!("the database's file cannot be written: {error}"));
-        synced.map_err(|error| fault(error.to_string()))?.map_err(|error| fault(error.to_string()))
     }
 
     /// Moves what nobody reads from the log any more. Answers how many pages the log has.
