@@ -35,10 +35,10 @@ impl Bucket {
     }
 
     /// Writes a file whole, or not at all, and answers with its address. Errors: Dependency.
-    pub async fn put(&self, path: &[&str], bytes: Bytes) -> Result<String> {
+    pub async fn put(&self, path: &[&str], bytes: impl Into<PutPayload>) -> Result<String> {
         let opened = self.opened().await?;
         let path = opened.path(path);
-        opened.store.put(&path, PutPayload::from(bytes)).await.map_err(lost)?;
+        opened.store.put(&path, bytes.into()).await.map_err(lost)?;
         Ok(format!("{}/{path}", opened.address))
     }
 

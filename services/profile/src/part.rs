@@ -1,20 +1,13 @@
 //! A part of a snapshot: customers as typed columns, and those as a Parquet file in memory. It reads no store and knows
-//! no destination. What is missing is null, so that an absent number never reads as zero.
+//! no destination.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use arrow_array::{
-    ArrayRef, RecordBatch,
-    builder::{BooleanBuilder, Date32Builder, Float64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder},
-    cast::AsArray,
-};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_array::{RecordBatch, cast::AsArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
-use huan_chassis::clock::Day;
-use huan_proto::{
-    profile::v1 as pb,
-    types::v1::{Value, ValueType, value::Kind},
-};
+use huan_proto::{profile::v1 as pb, types::v1::ValueType};
+use object_store::{PutPayload, PutPayloadMut};
 use parquet::{
     arrow::{
         ArrowWriter, ProjectionMask,
@@ -25,12 +18,19 @@ use parquet::{
     file::properties::WriterProperties,
 };
 
+mod columns;
+mod wire;
+
+pub use columns::{Columns, Row};
+
 /// The values of a part, about 32 MB of numbers before they are compressed.
 const PART_VALUES: usize = 4_000_000;
 /// The fewest and the most rows of a part.
 const PART_ROWS: (usize, usize) = (8_192, 131_072);
 /// Rows of a row group.
 const GROUP_ROWS: usize = 32_768;
+/// Bytes of a file that lie together: a file that grows is not copied.
+const BLOCK: usize = 1 << 20;
 /// Rows of a part that are read at once.
 const BATCH_ROWS: usize = 1_024;
 /// The column by which a row is found when its customer is forgotten.
@@ -48,21 +48,6 @@ pub struct Table {
     /// The columns.
     pub schema: SchemaRef,
     include_bank_numbers: bool,
-}
-
-/// One customer.
-#[derive(Debug)]
-pub struct Row<'a> {
-    /// The bank's own number.
-    pub customer_id: &'a str,
-    /// The random key.
-    pub customer_key: &'a str,
-    /// `CustomerType`.
-    pub customer_type: i32,
-    /// The organisation path that owns the customer.
-    pub owner_path: &'a str,
-    /// The features.
-    pub vector: &'a pb::Vector,
 }
 
 impl Table {
@@ -88,12 +73,17 @@ impl Table {
 
 /// A part that is being written, into memory.
 #[derive(Debug)]
-pub struct Part(ArrowWriter<Vec<u8>>);
+pub struct Part(ArrowWriter<File>);
 
 impl Part {
     /// Begins a part. Errors: a schema that Parquet cannot hold.
     pub fn new(table: &Table) -> Result<Self, ParquetError> {
-        ArrowWriter::try_new(Vec::new(), table.schema.clone(), Some(properties()?)).map(Self)
+        Self::of(table.schema.clone())
+    }
+
+    fn of(schema: SchemaRef) -> Result<Self, ParquetError> {
+        let file = File(PutPayloadMut::new().with_block_size(BLOCK));
+        ArrowWriter::try_new(file, schema, Some(properties()?)).map(Self)
     }
 
     /// Adds customers.
@@ -102,13 +92,28 @@ impl Part {
     }
 
     /// The file.
-    pub fn finish(self) -> Result<Vec<u8>, ParquetError> {
-        self.0.into_inner()
+    pub fn finish(self) -> Result<PutPayload, ParquetError> {
+        self.0.into_inner().map(|File(blocks)| blocks.freeze())
+    }
+}
+
+/// A file in blocks.
+#[derive(Debug)]
+struct File(PutPayloadMut);
+
+impl io::Write for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// A part's file without one customer; none if the customer is not in it.
-pub fn without(file: &Bytes, customer_key: &str) -> Result<Option<Vec<u8>>, ParquetError> {
+pub fn without(file: &Bytes, customer_key: &str) -> Result<Option<PutPayload>, ParquetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone())?;
     let (schema, rows) = (builder.schema().clone(), builder.metadata().file_metadata().num_rows() as usize);
     let Some(place) = place(builder, customer_key)? else {
@@ -117,11 +122,11 @@ pub fn without(file: &Bytes, customer_key: &str) -> Result<Option<Vec<u8>>, Parq
     let others = [RowSelector::select(place), RowSelector::skip(1), RowSelector::select(rows - place - 1)];
     let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone())?;
     let reader = reader.with_row_selection(RowSelection::from(others.to_vec())).with_batch_size(BATCH_ROWS);
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties()?))?;
+    let mut part = Part::of(schema)?;
     for batch in reader.build()? {
-        writer.write(&batch?)?;
+        part.write(&batch?)?;
     }
-    writer.into_inner().map(Some)
+    part.finish().map(Some)
 }
 
 fn place(builder: ParquetRecordBatchReaderBuilder<Bytes>, customer_key: &str) -> Result<Option<usize>, ParquetError> {
@@ -166,118 +171,14 @@ fn data_type(value_type: ValueType) -> DataType {
     }
 }
 
-/// Customers that become columns.
-#[derive(Debug)]
-pub struct Columns<'a> {
-    table: &'a Table,
-    ids: StringBuilder,
-    keys: StringBuilder,
-    types: StringBuilder,
-    paths: StringBuilder,
-    times: TimestampMicrosecondBuilder,
-    features: Vec<Column>,
-    tags: ListBuilder<StringBuilder>,
-}
-
-#[derive(Debug)]
-enum Column {
-    Number(Float64Builder),
-    Text(StringBuilder),
-    Day(Date32Builder),
-    Flag(BooleanBuilder),
-}
-
-impl<'a> Columns<'a> {
-    /// Columns for about so many rows.
-    pub fn new(table: &'a Table, rows: usize) -> Self {
-        Self {
-            table,
-            ids: StringBuilder::new(),
-            keys: StringBuilder::new(),
-            types: StringBuilder::new(),
-            paths: StringBuilder::new(),
-            times: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            features: table.features.iter().map(|feature| Column::new(feature.r#type(), rows)).collect(),
-            tags: ListBuilder::new(StringBuilder::new()),
-        }
-    }
-
-    /// Adds a customer.
-    pub fn add(&mut self, row: &Row<'_>) {
-        if self.table.include_bank_numbers {
-            self.ids.append_value(row.customer_id);
-        }
-        self.keys.append_value(row.customer_key);
-        let customer_type = pb::CustomerType::try_from(row.customer_type).unwrap_or_default();
-        self.types.append_option(crate::vector::customer_type(customer_type));
-        self.paths.append_value(row.owner_path);
-        let as_of = row.vector.as_of_time.as_ref();
-        self.times.append_option(as_of.map(|time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000));
-        // Both ascend by number.
-        let mut values = row.vector.features.iter().zip(&row.vector.values).peekable();
-        for (feature, column) in self.table.features.iter().zip(&mut self.features) {
-            while values.next_if(|(number, _)| **number < feature.number).is_some() {}
-            column.add(values.next_if(|(number, _)| **number == feature.number).map(|(_, value)| value));
-        }
-        row.vector.tags.iter().for_each(|tag| self.tags.values().append_value(tag));
-        self.tags.append(true);
-    }
-
-    /// The columns. Errors: the table's features are not those of its schema.
-    pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.table.schema.fields().len());
-        if self.table.include_bank_numbers {
-            arrays.push(Arc::new(self.ids.finish()));
-        }
-        arrays.extend([&mut self.keys, &mut self.types, &mut self.paths].map(|texts| Arc::new(texts.finish()) as _));
-        arrays.push(Arc::new(self.times.finish()));
-        arrays.extend(self.features.iter_mut().map(Column::finish));
-        arrays.push(Arc::new(self.tags.finish()));
-        RecordBatch::try_new(self.table.schema.clone(), arrays)
-    }
-}
-
-impl Column {
-    fn new(value_type: ValueType, rows: usize) -> Self {
-        match value_type {
-            ValueType::Number => Self::Number(Float64Builder::with_capacity(rows)),
-            ValueType::Day => Self::Day(Date32Builder::with_capacity(rows)),
-            ValueType::Flag => Self::Flag(BooleanBuilder::with_capacity(rows)),
-            ValueType::Text | ValueType::Unspecified => Self::Text(StringBuilder::new()),
-        }
-    }
-
-    /// Adds a value; one of another type is missing.
-    fn add(&mut self, value: Option<&Value>) {
-        let kind = value.and_then(|value| value.kind.as_ref());
-        match (self, kind) {
-            (Self::Number(column), Some(Kind::Number(number))) => column.append_value(*number),
-            (Self::Number(column), _) => column.append_null(),
-            (Self::Text(column), Some(Kind::Text(text))) => column.append_value(text),
-            (Self::Text(column), _) => column.append_null(),
-            (Self::Day(column), Some(Kind::Day(day))) => column.append_option(day.parse().ok().map(|Day(day)| day)),
-            (Self::Day(column), _) => column.append_null(),
-            (Self::Flag(column), Some(Kind::Flag(flag))) => column.append_value(*flag),
-            (Self::Flag(column), _) => column.append_null(),
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Number(column) => Arc::new(column.finish()),
-            Self::Text(column) => Arc::new(column.finish()),
-            Self::Day(column) => Arc::new(column.finish()),
-            Self::Flag(column) => Arc::new(column.finish()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow_array::{
         Array,
         types::{Date32Type, Float64Type},
     };
+    use huan_proto::types::v1::{Value, value::Kind};
+    use prost::Message as _;
 
     use super::*;
 
@@ -295,11 +196,12 @@ mod tests {
     }
 
     fn file(table: &Table, vectors: &[pb::Vector]) -> Bytes {
+        let vectors: Vec<Vec<u8>> = vectors.iter().map(pb::Vector::encode_to_vec).collect();
         let mut columns = Columns::new(table, vectors.len());
         for (index, vector) in vectors.iter().enumerate() {
             let (id, key) = (format!("C-{index}"), format!("key-{index}"));
             let row = Row { customer_id: &id, customer_key: &key, customer_type: 1, owner_path: "/hq", vector };
-            columns.add(&row);
+            columns.add(&row).unwrap();
         }
         let mut part = Part::new(table).unwrap();
         part.write(&columns.finish().unwrap()).unwrap();
@@ -354,7 +256,7 @@ mod tests {
         let table = Table::new(vec![feature(1, "n", ValueType::Number)], false);
         let vectors: Vec<_> = (0..20_000).map(|n| vector(&[(1, Kind::Number(f64::from(n)))])).collect();
         let whole = file(&table, &vectors);
-        assert_eq!(without(&whole, "key-20000").unwrap(), None);
+        assert!(without(&whole, "key-20000").unwrap().is_none());
         for gone in [0, 9_999, 19_999] {
             let rest = read(&without(&whole, &format!("key-{gone}")).unwrap().unwrap().into());
             let numbers = rest.column_by_name("n").unwrap().as_primitive::<Float64Type>();

@@ -89,17 +89,12 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
 fn bare(rows: u32) -> Result<f64> {
     let failed = |error: ParquetError| Failure::new(error.to_string());
     let (table, features) = (Table::new(features(), false), features());
+    let vectors: Vec<Vec<u8>> = (0..rows).map(|n| vector(n, &features).encode_to_vec()).collect();
     let mut columns = Columns::new(&table, rows as usize);
-    for n in 0..rows {
-        let (key, vector) = (key(n), vector(n, &features));
-        let row = Customer {
-            customer_id: &key,
-            customer_key: &key,
-            customer_type: 1,
-            owner_path: "/hq/east",
-            vector: &vector,
-        };
-        columns.add(&row);
+    for (n, vector) in (0..rows).zip(&vectors) {
+        let key = key(n);
+        let row = Customer { customer_id: &key, customer_key: &key, customer_type: 1, owner_path: "/hq/east", vector };
+        columns.add(&row).ok_or_else(|| Failure::new("a vector that cannot be read".to_owned()))?;
     }
     let mut part = Part::new(&table).map_err(failed)?;
     part.write(&columns.finish().map_err(|error| Failure::new(error.to_string()))?).map_err(failed)?;

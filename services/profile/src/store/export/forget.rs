@@ -105,13 +105,11 @@ async fn rewrite(
         tokio::task::spawn_blocking(move || Ok::<_, parquet::errors::ParquetError>((without(&file, &key)?, file)));
     let rest = rest.await.map_err(|error| Error::Internal(error.to_string()))?;
     let (rest, file) = rest.map_err(|error| Error::Internal(error.to_string()))?;
-    match rest {
-        Some(rest) => {
-            part.row_count -= 1;
-            (part.byte_count, part.sha256) = (rest.len() as i64, sha256(&rest));
-            bucket.put(&path(row, &name), rest.into()).await?;
-        }
-        None => (part.byte_count, part.sha256) = (file.len() as i64, sha256(&file)),
+    let (is_rewritten, file) = (rest.is_some(), rest.unwrap_or_else(|| file.into()));
+    (part.byte_count, part.sha256) = (file.content_length() as i64, sha256(&file));
+    if is_rewritten {
+        part.row_count -= 1;
+        bucket.put(&path(row, &name), file).await?;
     }
     Ok(())
 }

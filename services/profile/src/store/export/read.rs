@@ -8,7 +8,6 @@ use huan_chassis::{
     Error, Result,
     vault::{Envelope, Enveloped},
 };
-use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{BinOper, Expr},
@@ -109,11 +108,11 @@ fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
     let (Some(first), Some(last)) = (customers.first(), customers.last()) else { return Ok(None) };
     let ends = (first.customer_id.clone(), last.customer_id.clone());
     let mut columns = Columns::new(table, customers.len());
-    let mut vector = pb::Vector::default();
     for read in &customers {
-        envelope::open_into(&mut vector, read.format, &read.payload)?;
-        let Read { customer_id, customer_key, customer_type, owner_path, .. } = read;
-        columns.add(&Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector: &vector });
+        let Read { customer_id, customer_key, customer_type, owner_path, payload, .. } = read;
+        let vector = envelope::plain(read.format, payload)?;
+        let row = Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector };
+        columns.add(&row).ok_or_else(|| Error::Internal("broken envelope: no vector".to_owned()))?;
     }
     let columns = columns.finish().map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Some(Page { columns, ends }))

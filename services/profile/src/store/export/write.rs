@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use huan_chassis::{Error, Result, clock, feed};
 use huan_proto::profile::v1 as pb;
+use object_store::PutPayload;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, sea_query::Expr,
@@ -50,7 +51,7 @@ struct Written {
     first_customer_id: String,
     last_customer_id: String,
     row_count: i64,
-    file: Vec<u8>,
+    file: PutPayload,
     sha256: String,
 }
 
@@ -219,8 +220,8 @@ impl<'a> Job<'a> {
     async fn count(&mut self, written: Written) -> Result<Counted> {
         let part = self.row.part_count;
         let Written { first_customer_id, last_customer_id, row_count, file, sha256 } = written;
-        let byte_count = file.len() as i64;
-        self.bucket.put(&path(&self.row, &manifest::part_file(part)), file.into()).await?;
+        let byte_count = file.content_length() as i64;
+        self.bucket.put(&path(&self.row, &manifest::part_file(part)), file).await?;
         let forgotten = self.row.forgotten;
         let tx = self.store.db.begin().await?;
         let Some(row) = lock(&tx, &self.row.tenant, &self.row.snapshot_id).await? else {
@@ -338,12 +339,12 @@ pub(super) async fn put_manifest(
         parts: parts.iter().map(part).collect(),
     };
     let json = serde_json::to_vec_pretty(&manifest).map_err(|error| Error::Internal(error.to_string()))?;
-    bucket.put(&path(row, manifest::FILE), json.into()).await
+    bucket.put(&path(row, manifest::FILE), json).await
 }
 
 /// The digits of a file's SHA-256.
-pub(super) fn sha256(file: &[u8]) -> String {
-    hex::encode(Sha256::digest(file))
+pub(super) fn sha256(file: &PutPayload) -> String {
+    hex::encode(file.iter().fold(Sha256::new(), Sha256::chain_update).finalize())
 }
 
 fn lease() -> i64 {
