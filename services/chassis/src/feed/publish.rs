@@ -1,15 +1,12 @@
 //! Writing to a feed, in the transaction of what the rows tell about.
 
-use sea_orm::{ConnectionTrait as _, DbBackend, NotSet, Set, Statement};
+use sea_orm::{NotSet, Set};
 
 use super::{Position, entity};
 use crate::{
-    Error, Result,
+    Result,
     clock::{micros, system_now},
-    store::{
-        Tx,
-        rows::{self, Conflict},
-    },
+    store::{Tx, rows},
     telemetry,
 };
 
@@ -44,18 +41,9 @@ pub async fn publish(tx: &Tx, rows: Vec<Row>) -> Result<Position> {
     let written = micros(system_now());
     let current = telemetry::traceparent();
     let rows = rows.into_iter().map(|row| active(row, &current, written)).collect();
-    rows::write::<entity::ActiveModel, _>(tx, rows, Conflict::Fail).await?;
+    let last = rows::write_numbered::<entity::ActiveModel, _>(tx, rows).await?;
     tx.mark_published();
-    last(tx).await
-}
-
-/// The position of the row that this connection has inserted last.
-async fn last(tx: &Tx) -> Result<Position> {
-    let backend = tx.get_database_backend();
-    let asked = if backend == DbBackend::Postgres { "SELECT lastval()" } else { "SELECT last_insert_rowid()" };
-    let row = tx.query_one_raw(Statement::from_string(backend, asked)).await?;
-    let row = row.ok_or_else(|| Error::Internal("the feed gave no position".into()))?;
-    Ok(Position(row.try_get_by_index(0)?))
+    Ok(Position(last))
 }
 
 fn active(row: Row, current: &str, written: i64) -> entity::ActiveModel {

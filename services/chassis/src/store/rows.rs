@@ -1,14 +1,15 @@
 //! Writing many rows. They go in a few statements that come again and again, so that the database has each of them
 //! prepared after its first time; and each is built while the database is at the one before. Few, because each is a way
 //! to another thread or process and back. SQLite is told values row by row, in sizes that are powers of two or half as much
-//! again. PostgreSQL is told them as a list a column: one statement for however many rows.
+//! again: what is left of a statement is filled up with rows of nulls, which it leaves out. PostgreSQL is told them as a
+//! list a column: one statement for however many rows.
 
 use std::{marker::PhantomData, vec::IntoIter};
 
 use futures::future::join;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait, IdenStatic as _,
-    IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _, Statement, Value,
+    ActiveModelTrait, ActiveValue, ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait, ExecResult,
+    IdenStatic as _, IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _, Statement, Value,
 };
 
 use super::Tx;
@@ -55,6 +56,24 @@ where
     write_made(tx, rows, conflict, Ok).await
 }
 
+/// Writes rows whose key the database numbers, and answers with the number of the last one; 0 if there are none.
+///
+/// # Errors
+/// Whatever the database refuses.
+pub async fn write_numbered<M, A>(tx: &Tx, rows: Vec<M>) -> Result<i64>
+where
+    M: IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
+{
+    let Some(last) = run(tx, rows, Conflict::Fail, Ok).await? else { return Ok(0) };
+    if tx.get_database_backend() != DbBackend::Postgres {
+        return Ok(last.last_insert_id().cast_signed());
+    }
+    let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT lastval()")).await?;
+    let row = row.ok_or_else(|| Error::Internal("a row got no number".into()))?;
+    Ok(row.try_get_by_index(0)?)
+}
+
 /// Writes what `make` makes of rows, a statement's at a time: what takes long is done while the database works.
 ///
 /// # Errors
@@ -63,21 +82,36 @@ pub async fn write_made<R, M, A>(
     tx: &Tx,
     rows: Vec<R>,
     conflict: Conflict,
-    mut make: impl FnMut(Vec<R>) -> Result<Vec<M>> + Send,
+    make: impl FnMut(Vec<R>) -> Result<Vec<M>> + Send,
 ) -> Result<()>
 where
     R: Send,
     M: IntoActiveModel<A> + Send,
     A: ActiveModelTrait + Send,
 {
+    run(tx, rows, conflict, make).await.map(drop)
+}
+
+/// Answers with what the last statement did; none if there were no rows.
+async fn run<R, M, A>(
+    tx: &Tx,
+    rows: Vec<R>,
+    conflict: Conflict,
+    mut make: impl FnMut(Vec<R>) -> Result<Vec<M>> + Send,
+) -> Result<Option<ExecResult>>
+where
+    R: Send,
+    M: IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
+{
     let (insert, mut rows) = (Insert::<A>::new(tx.get_database_backend(), conflict), rows.into_iter());
-    let mut next = insert.next(&mut rows, &mut make)?;
+    let (mut next, mut last) = (insert.next(&mut rows, &mut make)?, None);
     while let Some(statement) = next {
         let (done, following) = join(tx.execute_raw(statement), async { insert.next(&mut rows, &mut make) }).await;
-        done?;
+        last = Some(done?);
         next = following?;
     }
-    Ok(())
+    Ok(last)
 }
 
 type Column<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
@@ -101,8 +135,8 @@ impl<A: ActiveModelTrait> Insert<A> {
         make: &mut impl FnMut(Vec<R>) -> Result<Vec<M>>,
     ) -> Result<Option<Statement>> {
         let lists = self.backend == DbBackend::Postgres;
-        let size = self.size(rows.len());
-        let mut made = make(rows.by_ref().take(size).collect())?.into_iter().map(M::into_active_model);
+        let most = if lists { ROWS } else { ROWS.min(BINDS / <Column<A>>::iter().count()) };
+        let mut made = make(rows.by_ref().take(most).collect())?.into_iter().map(M::into_active_model);
         let Some(first) = made.next() else { return Ok(None) };
         let (columns, mut values): (Vec<_>, Vec<_>) = set(first).unzip();
         values.reserve(made.len() * columns.len());
@@ -111,21 +145,13 @@ impl<A: ActiveModelTrait> Insert<A> {
         if values.len() != count * columns.len() {
             return Err(Error::Internal("rows of one insert leave different columns to the database".into()));
         }
-        let (source, values) = if lists { by_column(columns.len(), values) } else { by_row(columns.len(), values) };
+        let (source, values) = match lists {
+            true => by_column(columns.len(), values),
+            false => by_row(columns.len(), size(count).min(most), values),
+        };
         let (into, conflict) = (A::Entity::default().table_name(), self.on_conflict(&columns));
         let sql = format!(r#"INSERT INTO "{into}" ({}) {source}{conflict}"#, names(&columns));
         Ok(Some(Statement::from_sql_and_values(self.backend, sql, values)))
-    }
-
-    /// How many of the rows that are left the next statement takes.
-    fn size(&self, left: usize) -> usize {
-        if self.backend == DbBackend::Postgres {
-            return left.min(ROWS);
-        }
-        let most = left.min(ROWS).min(BINDS / <Column<A>>::iter().count());
-        let Some(power) = most.checked_ilog2() else { return 0 };
-        let (power, more) = (1 << power, (1 << power) + (1 << power) / 2);
-        if more <= most { more } else { power }
     }
 
     fn on_conflict(&self, columns: &[Column<A>]) -> String {
@@ -144,10 +170,20 @@ impl<A: ActiveModelTrait> Insert<A> {
     }
 }
 
-/// Where rows of so many columns come from, as SQLite takes them: each value by itself.
-fn by_row(columns: usize, values: Vec<Value>) -> (String, Vec<Value>) {
+/// Of how many rows SQLite is told when there are so many: a power of two, or half as many again.
+fn size(rows: usize) -> usize {
+    let power = rows.next_power_of_two();
+    let less = power / 4 * 3;
+    if rows <= less { less } else { power }
+}
+
+/// Where rows of so many columns come from, as SQLite takes them: each value by itself. Of `size` rows those that are
+/// missing are of nulls; no table's first column is null.
+fn by_row(columns: usize, size: usize, mut values: Vec<Value>) -> (String, Vec<Value>) {
+    values.resize(size * columns, Value::String(None));
     let row = format!("({})", vec!["?"; columns].join(", "));
-    (format!("VALUES {}", vec![row; values.len() / columns].join(", ")), values)
+    let rows = vec![row; size].join(", ");
+    (format!("SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"), values)
 }
 
 /// The same as PostgreSQL takes them: a list for each column. A list holds no null, so that one with nulls comes with
