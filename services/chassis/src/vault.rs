@@ -13,8 +13,9 @@ use std::{
 use aes_gcm::{Aes256Gcm, KeyInit as _, aead::OsRng};
 use moka::sync::Cache;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
-    sea_query::OnConflict,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Set,
+    sea_query::{Alias, Expr, OnConflict, Query},
 };
 
 use crate::{
@@ -40,6 +41,8 @@ const REMEMBERED: u64 = 100_000;
 const FRESH: Duration = Duration::from_secs(30);
 /// Rows a statement.
 const CHUNK: usize = 500;
+/// What a list of values is called, whose column both databases call column1.
+const WANTED: &str = "wanted";
 /// Connections to the database of keys.
 const CONNECTIONS: u32 = 4;
 
@@ -163,13 +166,21 @@ impl Vault {
         }
     }
 
+    /// Looks each of the keys up by itself: of an `IN` SQLite makes a table first.
     async fn read(&self, db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<(String, DataKey)>> {
-        let of_tenant = entity::Entity::find().filter(entity::Column::Tenant.eq(tenant)).select_only();
-        let rows = of_tenant.filter(entity::Column::KeyId.is_in(ids.iter().copied()));
-        let rows = rows.column(entity::Column::KeyId).column(entity::Column::MasterId).column(entity::Column::Wrapped);
-        let rows: Vec<(String, String, Vec<u8>)> = rows.into_tuple().all(db).await?;
+        let columns = [entity::Column::KeyId, entity::Column::MasterId, entity::Column::Wrapped];
+        let of_tenant = Expr::col((entity::Entity, entity::Column::Tenant)).eq(tenant);
+        let wanted = Expr::col((Alias::new(WANTED), Alias::new("column1")));
+        let of_key = Expr::col((entity::Entity, entity::Column::KeyId)).eq(wanted);
+        let mut select = Query::select();
+        select
+            .columns(columns.map(|column| (entity::Entity, column)))
+            .from_values(ids.iter().copied(), Alias::new(WANTED))
+            .join(JoinType::InnerJoin, entity::Entity, of_tenant.and(of_key));
+        let rows = db.query_all(&select).await?;
         let mut found = Vec::with_capacity(rows.len());
-        for (id, master_id, wrapped) in rows {
+        for row in rows {
+            let (id, master_id, wrapped): (String, String, Vec<u8>) = row.try_get_many_by_index()?;
             let key = self.0.masters.unwrap(&master_id, bound(tenant, &id), &wrapped).await?;
             found.push((id, key));
         }
