@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use super::{
     CHUNK, Store, after as after_row, consent,
     entity::{customer, event, event_type, merge_edge, tenant, tombstone, vector},
-    feature, root,
+    feature, root, token_number,
 };
 use crate::convert::{self, envelope};
 
@@ -192,14 +192,20 @@ impl Store {
             return Ok((Vec::new(), None));
         }
         let mut query = event::Entity::find().filter(measured);
-        let order = [event::Column::Tenant, event::Column::CustomerId, event::Column::Source, event::Column::SourceId];
-        if let Ok(key) = <&[String; 4]>::try_from(after.as_slice()) {
-            query = query.filter(after_row(order, key.each_ref().map(|part| part.as_str().into())));
+        use event::Column::{CustomerId, OccurTime, Source, SourceId, Tenant};
+        let order = [Tenant, CustomerId, OccurTime, Source, SourceId];
+        if let [tenant, customer_id, _, source, source_id] = after.as_slice() {
+            let [tenant, customer_id, source, source_id] =
+                [tenant, customer_id, source, source_id].map(|text| text.as_str().into());
+            let time = token_number(&after, 2)?.into();
+            query = query.filter(after_row(order, [tenant, customer_id, time, source, source_id]));
         }
         let query = order.into_iter().fold(query, QueryOrder::order_by_asc).limit(CHUNK as u64);
         let rows = query.all(self.db.read()).await?;
-        let key = |row: &event::Model| [&row.tenant, &row.customer_id, &row.source, &row.source_id].map(String::clone);
-        let next = next(&rows, |row| key(row).to_vec());
+        let next = next(&rows, |row| {
+            let event::Model { tenant, customer_id, occur_time, source, source_id, .. } = row;
+            vec![tenant.clone(), customer_id.clone(), occur_time.to_string(), source.clone(), source_id.clone()]
+        });
         let headers = self.headers(rows.iter().map(|row| (row.tenant.as_str(), row.customer_id.as_str()))).await?;
         let item = |row: event::Model| {
             let outcome = Change::Outcome(convert::event::outcome(&row));
