@@ -1,5 +1,6 @@
 //! Taking in events: whole request batches, group-committed. In one transaction the new events are kept, the packed
-//! rows of their days and the accumulators of their customers grow, and the vectors are computed and published.
+//! rows of their days and the accumulators of their customers grow, and the vectors are computed and published. What the
+//! database answered is opened while it is asked for what is next, so that a request alone does not wait for each in turn.
 //!
 //! An event is there once by (tenant, source, source_id), which no unique index can say of a table that is partitioned by
 //! customer. A customer's events go through one writer of this process, and an event that comes again for the same customer
@@ -14,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::future::join_all;
+use futures::{future::join_all, try_join};
 use huan_chassis::{
     Error, Result, feed,
     feed::Position,
@@ -29,6 +30,7 @@ use sea_orm::{
     ConnectionTrait, DbBackend, ExprTrait, FromQueryResult, Iterable, JoinType, Statement,
     sea_query::{Alias, Expr, IntoColumnRef, IntoValueTuple, Query, SelectStatement},
 };
+use tokio::task::yield_now;
 
 use super::{
     Store, UNKNOWN, customer, dead_letter,
@@ -178,24 +180,33 @@ impl<'a> Batch<'a> {
         let mut ids: Vec<String> = self.events.iter().map(|(_, event)| event.row.customer_id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut customers = customer::lock(tx, &self.view.tenant, &ids).await?;
+        let sealed = customer::lock_sealed(tx, &self.view.tenant, &ids).await?;
         // After the lock, for which a roll to a new day may have been waited: no vector goes back a day.
         let now = self.view.time.now();
-        let newer = self.view.newer(tx).await?;
+        let asked = async { Ok((self.view.newer(tx).await?, self.known(tx).await?)) };
+        let ((newer, known), mut customers) = try_join!(asked, tx.vault()?.unseal_known(sealed))?;
         let view = newer.as_ref().unwrap_or(self.view);
-        let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
-        self.refuse_unknown(&known, answers)?;
-        let keys = key_ids(&customers);
-        self.keep_new(tx, &keys, answers).await?;
-        dead_letter::close(tx, self.view, self.events.iter().map(|(_, event)| &event.row)).await?;
+        self.refuse_unknown(&customers, answers)?;
+        self.keep_new(&known, answers);
 
+        let keys = key_ids(&customers);
         let touched: HashSet<&str> = self.events.iter().map(|(_, event)| event.row.customer_id.as_str()).collect();
         customers.retain(|customer| touched.contains(customer.customer_id.as_str()));
-        let mut subjects = vector::subjects(tx, view, view.time.day(now).0, customers).await?;
-        self.add_to_windows(tx, view, &keys, &mut subjects).await?;
+        let days = self.days();
+        let (mut subjects, mut packed, (), ()) = try_join!(
+            vector::subjects(tx, view, view.time.day(now).0, customers),
+            packed_days(tx, &self.view.tenant, days.iter().copied().collect()),
+            self.insert(tx, &keys),
+            dead_letter::close(tx, self.view, self.events.iter().map(|(_, event)| &event.row)),
+        )?;
+        packed.extend(packed_days(tx, &self.view.tenant, others(&subjects, &days)).await?);
+        self.add_to_windows(view, &mut subjects, &mut packed)?;
+        packed.retain(|(customer_id, day), _| days.contains(&(customer_id.as_str(), *day)));
+
         let outcomes = self.outcomes(&subjects);
         let traces = self.traces(&subjects);
-        let mut revised = vector::compute_all(tx, view, now, subjects).await?;
+        let written = write_days(tx, &self.view.tenant, packed, &keys);
+        let (mut revised, ()) = try_join!(vector::compute_all(tx, view, now, subjects), written)?;
         for (revised, trace) in revised.iter_mut().zip(traces) {
             revised.traceparent = trace;
         }
@@ -206,8 +217,23 @@ impl<'a> Batch<'a> {
         Ok(self.events.into_iter().map(|(_, event)| &event.row).collect())
     }
 
+    /// The keys among those of the events that there are.
+    async fn known(&self, tx: &Tx) -> Result<HashSet<(String, String)>> {
+        let mut keys: Vec<(&str, &str)> = self.events.iter().map(|(_, event)| key(&event.row)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut found = HashSet::new();
+        for keys in runs(&keys) {
+            for row in tx.query_all(&met(&self.view.tenant, keys, None)).await? {
+                found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+            }
+        }
+        Ok(found)
+    }
+
     /// Refuses the events whose customer there is not.
-    fn refuse_unknown(&mut self, known: &HashSet<&str>, answers: &mut [Taken]) -> Result<()> {
+    fn refuse_unknown(&mut self, customers: &[customer_entity::Model], answers: &mut [Taken]) -> Result<()> {
+        let known: HashSet<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
         let is_known = |event: &Checked| known.contains(event.row.customer_id.as_str());
         for (place, event) in self.events.iter().filter(|(_, event)| !is_known(event)) {
             answers[*place].refused.push(convert::event::refused(event, "customer_id", UNKNOWN)?);
@@ -216,10 +242,8 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Inserts the events that are not there and keeps those; counts both.
-    async fn keep_new(&mut self, tx: &Tx, keys: &KeyIds, answers: &mut [Taken]) -> Result<()> {
-        let named = self.events.iter().map(|(_, event)| key(&event.row)).collect();
-        let known = known(tx, &self.view.tenant, named).await?;
+    /// Keeps the events that are not there; counts both.
+    fn keep_new(&mut self, known: &HashSet<(String, String)>, answers: &mut [Taken]) {
         let mut seen = HashSet::with_capacity(self.events.len());
         self.events.retain(|(place, event)| {
             let is_new = !known.contains(&owned_key(&event.row)) && seen.insert(key(&event.row));
@@ -227,36 +251,42 @@ impl<'a> Batch<'a> {
             *(if is_new { &mut answer.accepted } else { &mut answer.duplicates }) += 1;
             is_new
         });
+    }
+
+    /// Inserts the events.
+    async fn insert(&self, tx: &Tx, keys: &KeyIds) -> Result<()> {
         let mut rows: Vec<event::Model> = self.events.iter().map(|(_, event)| event.row.clone()).collect();
-        rows.sort_unstable_by(|one, other| (&one.customer_id, key(one)).cmp(&(&other.customer_id, key(other))));
+        rows.sort_unstable_by(|one, other| {
+            (&one.customer_id, one.occur_time).cmp(&(&other.customer_id, other.occur_time))
+        });
         name_keys(&mut rows, keys);
         write_sealed(tx, rows, Conflict::Fail).await
     }
 
-    /// Adds the events to the packed rows of their days and to their customers' accumulators.
-    async fn add_to_windows(&self, tx: &Tx, view: &View, keys: &KeyIds, subjects: &mut [Subject]) -> Result<()> {
-        let touched: HashSet<(String, i32)> =
-            self.events.iter().map(|(_, event)| (event.row.customer_id.clone(), event.day)).collect();
+    /// The days of their customers to which the events belong.
+    fn days(&self) -> HashSet<(&'a str, i32)> {
+        self.events.iter().map(|(_, event)| (event.row.customer_id.as_str(), event.day)).collect()
+    }
+
+    /// Adds the events to what is packed of their days and to their customers' accumulators.
+    fn add_to_windows(
+        &self,
+        view: &View,
+        subjects: &mut [Subject],
+        packed: &mut HashMap<(String, i32), Day>,
+    ) -> Result<()> {
         let places = places(subjects);
-        let mut days: HashSet<(&str, i32)> = touched.iter().map(|(id, day)| (id.as_str(), *day)).collect();
-        for (id, day) in &touched {
-            // What is new to a profile on a day, its other customers tell too.
-            let place = places.get(id).filter(|place| !subjects[**place].root.others.is_empty());
-            days.extend(place.into_iter().flat_map(|place| subjects[*place].root.ids()).map(|id| (id, *day)));
-        }
-        let mut packed = packed_days(tx, &self.view.tenant, days.into_iter().collect()).await?;
         for (_, event) in &self.events {
             let customer_id = &event.row.customer_id;
             let occurrence = view.occurrence(event.event_type, &event.row)?;
             if let Some(place) = places.get(customer_id) {
                 let Subject { root, state, .. } = &mut subjects[*place];
-                let row = day_of(root, event.day, &mut packed);
+                let row = day_of(root, event.day, packed);
                 state.add(&view.plan, event.day, &occurrence, &row);
             }
             packed.entry((customer_id.clone(), event.day)).or_default().add(&occurrence);
         }
-        packed.retain(|key, _| touched.contains(key));
-        write_days(tx, &self.view.tenant, packed, keys).await
+        Ok(())
     }
 
     /// The feed rows of those events that reviews may measure.
@@ -295,6 +325,21 @@ fn places(subjects: &[Subject]) -> HashMap<String, usize> {
     subjects.iter().enumerate().flat_map(of).collect()
 }
 
+/// The same days of the other customers of profiles: what is new to a profile on a day, those tell too.
+fn others<'a>(subjects: &'a [Subject], days: &HashSet<(&'a str, i32)>) -> Vec<(&'a str, i32)> {
+    let merged: Vec<&Subject> = subjects.iter().filter(|subject| !subject.root.others.is_empty()).collect();
+    let mut of_customer: HashMap<&str, Vec<i32>> = HashMap::new();
+    for (customer_id, day) in days.iter().filter(|_| !merged.is_empty()) {
+        of_customer.entry(customer_id).or_default().push(*day);
+    }
+    let of_profile = |subject: &&'a Subject| {
+        let touched: Vec<i32> = subject.root.ids().filter_map(|id| of_customer.get(id)).flatten().copied().collect();
+        let of = |id| touched.iter().map(|day| (id, *day)).collect::<Vec<_>>();
+        subject.root.ids().flat_map(of).collect::<HashSet<_>>()
+    };
+    merged.iter().flat_map(of_profile).filter(|day| !days.contains(day)).collect()
+}
+
 /// What is packed of a profile's day.
 fn day_of<'a>(root: &Root, day: i32, packed: &'a mut HashMap<(String, i32), Day>) -> Cow<'a, Day> {
     if root.others.is_empty() {
@@ -311,19 +356,6 @@ fn key(row: &event::Model) -> (&str, &str) {
 
 fn owned_key(row: &event::Model) -> (String, String) {
     (row.source.clone(), row.source_id.clone())
-}
-
-/// The keys among these that there are in the tenant.
-async fn known(tx: &Tx, tenant: &str, mut keys: Vec<(&str, &str)>) -> Result<HashSet<(String, String)>> {
-    keys.sort_unstable();
-    keys.dedup();
-    let mut found = HashSet::new();
-    for keys in runs(&keys) {
-        for row in tx.query_all(&met(tenant, keys, None)).await? {
-            found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
-        }
-    }
-    Ok(found)
 }
 
 /// Whether another replica has taken in one of these for another customer since `known` looked. From here to the commit
@@ -382,7 +414,8 @@ pub(super) async fn write_days(
     upsert_sealed(tx, rows).await
 }
 
-/// Reads the packed rows of these customers' days, as far as there are any.
+/// Reads the packed rows of these customers' days, as far as there are any. Whoever is joined with this asks the database
+/// while they are opened.
 pub(super) async fn packed_days(
     tx: &Tx,
     tenant: &str,
@@ -392,6 +425,7 @@ pub(super) async fn packed_days(
     let mut found = HashMap::with_capacity(days.len());
     for days in runs(&days) {
         let rows = tx.query_all(&select_days(tenant, days)).await?;
+        yield_now().await;
         let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, "")).collect::<Result<_, _>>()?;
         for row in tx.vault()?.unseal_known::<event_day::Model>(rows).await? {
             found.insert((row.customer_id, row.day), envelope::open(row.format, &row.packed)?);

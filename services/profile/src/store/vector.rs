@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
+use futures::try_join;
 use huan_chassis::{
     Result, clock,
     feed::{self, Position},
@@ -11,15 +12,17 @@ use huan_chassis::{
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use tokio::task::yield_now;
 
 use super::{
     CHUNK,
     entity::{customer, event_day, vector},
     holding, kyc, related,
     root::{self, Root},
-    seal::upsert_sealed,
+    seal::seal,
     tag,
     tenant::View,
+    upsert,
 };
 use crate::{
     convert::{self, envelope},
@@ -158,10 +161,9 @@ pub async fn publish(tx: &Tx, revised: Vec<Revised>, others: Vec<feed::Row>) -> 
         });
         rows.push(convert::feed::customer_row(&customer, Change::Vector(vector), traceparent));
     }
-    let position = feed::publish(tx, rows).await?;
-    let text = position.to_string();
-    let models = models.into_iter().map(|model| vector::Model { position: text.clone(), ..model });
-    upsert_sealed(tx, models.collect()).await?;
+    let (position, mut models) = try_join!(feed::publish(tx, rows), seal(tx, models))?;
+    models.iter_mut().for_each(|model| model.position = position.to_string());
+    upsert(tx, models).await?;
     Ok(position)
 }
 
@@ -171,6 +173,8 @@ async fn written(tx: &Tx, tenant: &str, roots: &[Root]) -> Result<HashMap<String
     for ids in runs(&ids) {
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
         let rows = query.filter(vector::Column::CustomerId.is_in(ids)).all(&**tx).await?;
+        // Whoever is joined with this asks the database while they are opened.
+        yield_now().await;
         let rows = tx.vault()?.unseal_known(rows).await?;
         found.extend(rows.into_iter().map(|row| (row.customer_id.clone(), row)));
     }
