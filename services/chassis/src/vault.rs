@@ -112,19 +112,19 @@ impl Vault {
     }
 
     /// Makes keys, unless another replica has made them since.
-    async fn insert(&self, tenant: &str, missing: &[&str]) -> Result<Vec<(String, DataKey)>> {
-        let mut new = Vec::with_capacity(missing.len());
+    async fn insert(&self, tenant: &str, missing: &[&str]) -> Result<Ring> {
+        let mut new = Ring::with_capacity(missing.len());
         if missing.is_empty() {
             return Ok(new);
         }
         let tx = self.0.store.begin().await?;
         for missing in missing.chunks(CHUNK) {
             let mut rows = Vec::with_capacity(missing.len());
-            let mut made = Vec::with_capacity(missing.len());
+            let mut made = Ring::with_capacity(missing.len());
             for id in missing {
                 let key = DataKey::generate();
                 rows.push(self.new_row(tenant, id, &key).await?);
-                made.push(((*id).to_owned(), key));
+                made.insert((*id).to_owned(), key);
             }
             let key = [entity::Column::Tenant, entity::Column::KeyId];
             let first = OnConflict::columns(key).do_nothing().to_owned();
@@ -160,14 +160,14 @@ impl Vault {
         ids.iter().filter_map(&mut find).collect()
     }
 
-    fn remember(&self, tenant: &str, keys: &[(String, DataKey)]) {
+    fn remember(&self, tenant: &str, keys: &Ring) {
         for (id, key) in keys {
             self.0.known.insert((tenant.to_owned(), id.clone()), key.clone());
         }
     }
 
     /// Looks each of the keys up by itself: of an `IN` SQLite makes a table first.
-    async fn read(&self, db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Vec<(String, DataKey)>> {
+    async fn read(&self, db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Ring> {
         let columns = [entity::Column::KeyId, entity::Column::MasterId, entity::Column::Wrapped];
         let of_tenant = Expr::col((entity::Entity, entity::Column::Tenant)).eq(tenant);
         let wanted = Expr::col((Alias::new(WANTED), Alias::new("column1")));
@@ -178,11 +178,15 @@ impl Vault {
             .from_values(ids.iter().copied(), Alias::new(WANTED))
             .join(JoinType::InnerJoin, entity::Entity, of_tenant.and(of_key));
         let rows = db.query_all(&select).await?;
-        let mut found = Vec::with_capacity(rows.len());
+        let mut found = Ring::with_capacity(rows.len());
         for row in rows {
             let (id, master_id, wrapped): (String, String, Vec<u8>) = row.try_get_many_by_index()?;
+            // A run's last id comes again for each place that it fills.
+            if found.contains_key(&id) {
+                continue;
+            }
             let key = self.0.masters.unwrap(&master_id, bound(tenant, &id), &wrapped).await?;
-            found.push((id, key));
+            found.insert(id, key);
         }
         Ok(found)
     }

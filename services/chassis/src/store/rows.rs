@@ -1,8 +1,8 @@
 //! Writing many rows. They go in a few statements that come again and again, so that the database has each of them
 //! prepared after its first time; and each is built while the database is at the one before. Few, because each is a way
 //! to another thread or process and back. SQLite is told values row by row, in sizes that are powers of two or half as much
-//! again: what is left of a statement is filled up with rows of nulls, which it leaves out. PostgreSQL is told them as a
-//! list a column: one statement for however many rows.
+//! again: what is left of a statement is filled up with rows of nulls, which it leaves out, so that no row may begin with
+//! one. PostgreSQL is told them as a list a column: one statement for however many rows.
 
 use std::{marker::PhantomData, vec::IntoIter};
 
@@ -56,7 +56,8 @@ where
     write_made(tx, rows, conflict, Ok).await
 }
 
-/// Writes rows whose key the database numbers, and answers with the number of the last one; 0 if there are none.
+/// Writes rows whose key the database numbers, and answers with the number of the last one; 0 if there are none. Nothing
+/// that is joined with this may draw numbers too.
 ///
 /// # Errors
 /// Whatever the database refuses.
@@ -145,6 +146,9 @@ impl<A: ActiveModelTrait> Insert<A> {
         if values.len() != count * columns.len() {
             return Err(Error::Internal("rows of one insert leave different columns to the database".into()));
         }
+        if !lists && !values.iter().step_by(columns.len()).all(Value::is_some) {
+            return Err(Error::Internal("a row begins with a null".into()));
+        }
         let (source, values) = match lists {
             true => by_column(columns.len(), values),
             false => by_row(columns.len(), size(count).min(most), values),
@@ -178,7 +182,7 @@ fn size(rows: usize) -> usize {
 }
 
 /// Where rows of so many columns come from, as SQLite takes them: each value by itself. Of `size` rows those that are
-/// missing are of nulls; no table's first column is null.
+/// missing are of nulls.
 fn by_row(columns: usize, size: usize, mut values: Vec<Value>) -> (String, Vec<Value>) {
     values.resize(size * columns, Value::String(None));
     let row = format!("({})", vec!["?"; columns].join(", "));
