@@ -1,5 +1,5 @@
 //! The state as it stands, as the feed's first items: tenants and catalogues, then standings, merges, vectors and
-//! outcomes, each in the order of its key and read in pages.
+//! outcomes, each in the order of an index and read in pages.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -216,11 +216,9 @@ impl Store {
     }
 
     async fn customers(&self, after: &Key) -> Result<Vec<customer::Model>> {
-        let mut query = customer::Entity::find();
-        if let [tenant, customer_id] = after.as_slice() {
-            let columns = [customer::Column::Tenant, customer::Column::CustomerId];
-            query = query.filter(after_row(columns, [tenant.as_str().into(), customer_id.as_str().into()]));
-        }
+        let part = |place| after.get(place).map_or("", String::as_str).into();
+        let columns = [customer::Column::Tenant, customer::Column::CustomerId];
+        let query = customer::Entity::find().filter(after_row(columns, [part(0), part(1)]));
         let query = query.order_by_asc(customer::Column::Tenant).order_by_asc(customer::Column::CustomerId);
         Ok(query.limit(CHUNK as u64).all(self.db.read()).await?)
     }

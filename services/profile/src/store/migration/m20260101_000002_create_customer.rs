@@ -2,7 +2,7 @@
 
 #![allow(elided_lifetimes_in_paths, reason = "MigrationTrait elides it, and both must be written alike")]
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 /// This migration.
 #[derive(DeriveMigrationName)]
@@ -11,7 +11,8 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
+        let mut table = Table::create();
+        table
             .table(Customer::Table)
             .col(ColumnDef::new(Customer::Tenant).string().not_null())
             .col(ColumnDef::new(Customer::CustomerId).string().not_null())
@@ -33,8 +34,11 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Customer::Revision).big_integer().not_null())
             .col(ColumnDef::new(Customer::CreateTime).big_integer().not_null())
             .col(ColumnDef::new(Customer::UpdateTime).big_integer().not_null())
-            .primary_key(Index::create().col(Customer::Tenant).col(Customer::CustomerId))
-            .to_owned();
+            .primary_key(Index::create().col(Customer::Tenant).col(Customer::CustomerId));
+        // Most of what is read is found by the key: SQLite keeps the row there, where a look-up ends.
+        if manager.get_database_backend() == DbBackend::Sqlite {
+            table.extra("WITHOUT ROWID");
+        }
         manager.create_table(table).await?;
         let index = Index::create()
             .name("ix_customer_key")
