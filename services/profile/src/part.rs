@@ -1,5 +1,5 @@
-//! A part of a snapshot: customers as typed columns, and those as a Parquet file in memory. It reads no store and knows
-//! no destination.
+//! A part of a snapshot: customers as typed columns, and those as a Parquet file in memory, in blocks. It reads no store
+//! and writes to none.
 
 use std::{io, sync::Arc};
 

@@ -9,6 +9,7 @@ use arrow_array::{
 use arrow_schema::ArrowError;
 use huan_chassis::clock::Day;
 use huan_proto::{profile::v1 as pb, types::v1::ValueType};
+use prost_types::Timestamp;
 
 use super::{
     Table,
@@ -71,7 +72,7 @@ impl<'a> Columns<'a> {
 
     /// Adds a customer. None: the bytes of its features are none, and nothing was added.
     pub fn add(&mut self, row: &Row<'_, 'a>) -> Option<()> {
-        let Self { room: vector, .. } = self;
+        let vector = &mut self.room;
         vector.read(row.vector)?;
         if self.table.include_bank_numbers {
             self.ids.append_value(row.customer_id);
@@ -80,8 +81,8 @@ impl<'a> Columns<'a> {
         let customer_type = pb::CustomerType::try_from(row.customer_type).unwrap_or_default();
         self.types.append_option(crate::vector::customer_type(customer_type));
         self.paths.append_value(row.owner_path);
-        let as_of = vector.as_of_time.as_ref();
-        self.times.append_option(as_of.map(|time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000));
+        let micros = |time: &Timestamp| time.seconds.checked_mul(1_000_000)?.checked_add(i64::from(time.nanos) / 1_000);
+        self.times.append_option(vector.as_of_time.as_ref().and_then(micros));
         // Both ascend by number.
         let mut values = vector.features.iter().zip(&vector.values).peekable();
         for (feature, column) in self.table.features.iter().zip(&mut self.features) {

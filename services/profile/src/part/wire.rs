@@ -1,5 +1,6 @@
 //! A vector read where it lies: a snapshot wants each value once, for a column, and no message made of all of them. It
-//! reads protobuf's wire format (<https://protobuf.dev/programming-guides/encoding/>); what it does not know it skips.
+//! reads protobuf's wire format (<https://protobuf.dev/programming-guides/encoding/>): fields that it does not know it skips,
+//! groups, which proto3 has none of, it refuses.
 
 use prost::Message as _;
 use prost_types::Timestamp;

@@ -193,6 +193,7 @@ impl<'a> Batch<'a> {
         let touched: HashSet<&str> = self.events.iter().map(|(_, event)| event.row.customer_id.as_str()).collect();
         customers.retain(|customer| touched.contains(customer.customer_id.as_str()));
         let days = self.days();
+        // The first of these begins: merged profiles are locked right after their customers.
         let (mut subjects, mut packed, (), ()) = try_join!(
             vector::subjects(tx, view, view.time.day(now).0, customers),
             packed_days(tx, &self.view.tenant, days.iter().copied().collect()),
@@ -327,17 +328,14 @@ fn places(subjects: &[Subject]) -> HashMap<String, usize> {
 
 /// The same days of the other customers of profiles: what is new to a profile on a day, those tell too.
 fn others<'a>(subjects: &'a [Subject], days: &HashSet<(&'a str, i32)>) -> Vec<(&'a str, i32)> {
-    let merged: Vec<&Subject> = subjects.iter().filter(|subject| !subject.root.others.is_empty()).collect();
-    let mut of_customer: HashMap<&str, Vec<i32>> = HashMap::new();
-    for (customer_id, day) in days.iter().filter(|_| !merged.is_empty()) {
-        of_customer.entry(customer_id).or_default().push(*day);
+    let merged = subjects.iter().map(|subject| &subject.root).filter(|root| !root.others.is_empty());
+    let merged: HashMap<&str, &Root> = merged.flat_map(|root| root.ids().map(move |id| (id, root))).collect();
+    let mut all = HashSet::new();
+    for (id, day) in days {
+        let root = merged.get(id).into_iter();
+        all.extend(root.flat_map(|root| root.ids()).map(|id| (id, *day)));
     }
-    let of_profile = |subject: &&'a Subject| {
-        let touched: Vec<i32> = subject.root.ids().filter_map(|id| of_customer.get(id)).flatten().copied().collect();
-        let of = |id| touched.iter().map(|day| (id, *day)).collect::<Vec<_>>();
-        subject.root.ids().flat_map(of).collect::<HashSet<_>>()
-    };
-    merged.iter().flat_map(of_profile).filter(|day| !days.contains(day)).collect()
+    all.into_iter().filter(|day| !days.contains(day)).collect()
 }
 
 /// What is packed of a profile's day.
@@ -426,7 +424,10 @@ pub(super) async fn packed_days(
     for days in runs(&days) {
         let rows = tx.query_all(&select_days(tenant, days)).await?;
         yield_now().await;
-        let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, "")).collect::<Result<_, _>>()?;
+        let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, ""));
+        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+        // A run's last day comes again for each place that it fills.
+        rows.dedup_by(|one, other| (&one.customer_id, one.day) == (&other.customer_id, other.day));
         for row in tx.vault()?.unseal_known::<event_day::Model>(rows).await? {
             found.insert((row.customer_id, row.day), envelope::open(row.format, &row.packed)?);
         }

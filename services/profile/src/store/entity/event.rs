@@ -1,5 +1,6 @@
 //! Events. The key leads with the customer, so that the table can be partitioned by it; that each event is there once by
-//! source and source id is the care of `ingest`.
+//! source and source id is the care of `ingest`. On SQLite the key has the time besides: a row that is there may not be
+//! written again in its place.
 
 use sea_orm::entity::prelude::*;
 
