@@ -9,6 +9,7 @@ pub mod dead_letter;
 pub mod entity;
 pub mod erasure;
 pub mod event;
+mod event_day;
 pub mod event_type;
 pub mod expansion;
 pub mod export;

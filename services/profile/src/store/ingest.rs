@@ -27,22 +27,22 @@ use huan_chassis::{
 };
 use huan_proto::profile::v1::profile_change::Change;
 use sea_orm::{
-    ConnectionTrait, DbBackend, ExprTrait, FromQueryResult, Iterable, JoinType, Statement,
+    ConnectionTrait, DbBackend, ExprTrait, Statement,
     sea_query::{Alias, Expr, IntoColumnRef, IntoValueTuple, Query, SelectStatement},
 };
-use tokio::task::yield_now;
 
 use super::{
     Store, UNKNOWN, customer, dead_letter,
-    entity::{customer as customer_entity, event, event_day},
+    entity::{customer as customer_entity, event},
+    event_day::{packed_days, write_days},
     root::Root,
-    seal::{KeyIds, key_ids, name_keys, upsert_sealed, write_sealed},
+    seal::{KeyIds, key_ids, name_keys, write_sealed},
     tenant::View,
     vector::{self, Subject},
 };
 use crate::{
     convert::{
-        self, envelope,
+        self,
         event::{Checked, Refused},
     },
     window::Day,
@@ -391,67 +391,10 @@ fn met<V: IntoValueTuple>(tenant: &str, keys: Vec<V>, condition: Option<Expr>) -
     select
 }
 
-/// Writes packed rows.
-pub(super) async fn write_days(
-    tx: &Tx,
-    tenant: &str,
-    packed: HashMap<(String, i32), Day>,
-    keys: &KeyIds,
-) -> Result<()> {
-    let row = |((customer_id, day), packed): ((String, i32), Day)| event_day::Model {
-        tenant: tenant.to_owned(),
-        customer_id,
-        day,
-        format: envelope::PLAIN,
-        key_id: String::new(),
-        packed: envelope::seal(&packed),
-    };
-    let mut rows: Vec<event_day::Model> = packed.into_iter().map(row).collect();
-    rows.sort_unstable_by(|one, other| (&one.customer_id, one.day).cmp(&(&other.customer_id, other.day)));
-    name_keys(&mut rows, keys);
-    upsert_sealed(tx, rows).await
-}
-
-/// Reads the packed rows of these customers' days, as far as there are any. Whoever is joined with this asks the database
-/// while they are opened.
-pub(super) async fn packed_days(
-    tx: &Tx,
-    tenant: &str,
-    mut days: Vec<(&str, i32)>,
-) -> Result<HashMap<(String, i32), Day>> {
-    days.sort_unstable();
-    let mut found = HashMap::with_capacity(days.len());
-    for days in runs(&days) {
-        let rows = tx.query_all(&select_days(tenant, days)).await?;
-        yield_now().await;
-        let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, ""));
-        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
-        // A run's last day comes again for each place that it fills.
-        rows.dedup_by(|one, other| (&one.customer_id, one.day) == (&other.customer_id, other.day));
-        for row in tx.vault()?.unseal_known::<event_day::Model>(rows).await? {
-            found.insert((row.customer_id, row.day), envelope::open(row.format, &row.packed)?);
-        }
-    }
-    Ok(found)
-}
-
-/// Joins the keys, as a list of values, to the table: both databases then look each one up by the primary key, and
-/// both call the columns of such a list column1 and column2.
-fn select_days(tenant: &str, days: Vec<(&str, i32)>) -> SelectStatement {
-    let of_tenant = Expr::col((event_day::Entity, event_day::Column::Tenant)).eq(tenant);
-    let of_customer = Expr::col((event_day::Entity, event_day::Column::CustomerId)).eq(wanted("column1"));
-    let of_day = Expr::col((event_day::Entity, event_day::Column::Day)).eq(wanted("column2"));
-    let mut select = Query::select();
-    select
-        .columns(event_day::Column::iter().map(|column| (event_day::Entity, column)))
-        .from_values(days, Alias::new(WANTED))
-        .join(JoinType::InnerJoin, event_day::Entity, of_tenant.and(of_customer).and(of_day));
-    select
-}
-
 /// What a list of values is called.
-const WANTED: &str = "wanted";
+pub(super) const WANTED: &str = "wanted";
 
-fn wanted(column: &'static str) -> Expr {
+/// Its column of this name.
+pub(super) fn wanted(column: &'static str) -> Expr {
     Expr::col((Alias::new(WANTED), Alias::new(column)).into_column_ref())
 }
