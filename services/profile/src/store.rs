@@ -5,6 +5,7 @@ pub mod build;
 pub mod bulk;
 pub mod consent;
 pub mod customer;
+pub mod customer_key;
 pub mod dead_letter;
 pub mod entity;
 pub mod erasure;

@@ -16,6 +16,7 @@ use huan_profile::{
     part::{self, Columns, Part, Row as Customer, Table},
     store::{
         Store,
+        customer_key::CustomerKeys,
         entity::{customer, vector},
         migration::Migrator,
     },
@@ -91,8 +92,12 @@ fn bare(rows: u32) -> Result<f64> {
     let (table, features) = (Table::new(features(), false), features());
     let vectors: Vec<Vec<u8>> = (0..rows).map(|n| vector(n, &features).encode_to_vec()).collect();
     let mut columns = Columns::new(&table, rows as usize);
-    for (n, vector) in (0..rows).zip(&vectors) {
-        let key = key(n);
+    let mut keys = CustomerKeys::draw();
+    for (n, vector) in vectors.iter().enumerate() {
+        if n % ROWS == 0 {
+            keys = CustomerKeys::draw();
+        }
+        let key = keys.next_key();
         let row = Customer { customer_id: &key, customer_key: &key, customer_type: 1, owner_path: "/hq/east", vector };
         columns.add(&row).ok_or_else(|| Failure::new("a vector that cannot be read".to_owned()))?;
     }
@@ -116,7 +121,12 @@ async fn fill(db: &Database, customers: u32) -> Result<()> {
     let features = features();
     for first in (0..customers).step_by(ROWS) {
         let rows = first..(first + ROWS as u32).min(customers);
-        let (people, vectors): (Vec<_>, Vec<_>) = rows.map(|n| (person(n), row(n, &features))).unzip();
+        let keys = CustomerKeys::draw();
+        let of_customer = |n| {
+            let key = keys.next_key();
+            (person(n, &key), row(n, key, &features))
+        };
+        let (people, vectors): (Vec<_>, Vec<_>) = rows.map(of_customer).unzip();
         let tx = db.begin().await?;
         let people = people.into_iter().map(|row: customer::Model| row.into_active_model());
         customer::Entity::insert_many(people).exec_without_returning(&*tx).await.map_err(huan_chassis::Error::from)?;
@@ -128,29 +138,26 @@ async fn fill(db: &Database, customers: u32) -> Result<()> {
     Ok(())
 }
 
-fn key(n: u32) -> String {
-    format!("{:032x}", u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
-}
-
-fn person(n: u32) -> customer::Model {
+fn person(n: u32, key: &str) -> customer::Model {
     let asked = pb::Customer {
         customer_id: format!("{n:010}"),
         r#type: pb::CustomerType::Retail.into(),
         owner_path: "/hq/east".to_owned(),
         ..Default::default()
     };
-    customer::Model { customer_key: key(n), ..convert::customer::row(&mut Faults::new(), "customer", TENANT, asked) }
+    let row = convert::customer::row(&mut Faults::new(), "customer", TENANT, asked);
+    customer::Model { customer_key: key.to_owned(), ..row }
 }
 
-fn row(n: u32, features: &[pb::Feature]) -> vector::Model {
+fn row(n: u32, key: String, features: &[pb::Feature]) -> vector::Model {
     vector::Model {
         tenant: TENANT.to_owned(),
         customer_id: format!("{n:010}"),
         state_format: 0,
-        state_key_id: key(n),
+        state_key_id: key.clone(),
         state: vec![7; 400],
         format: 0,
-        key_id: key(n),
+        key_id: key,
         payload: vector(n, features).encode_to_vec(),
         position: "1".to_owned(),
     }

@@ -14,10 +14,10 @@ use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
-use sha2::{Digest, Sha256};
 
 use super::{
     Store, below, consent,
+    customer_key::{CustomerKeys, random_key, seeded_key},
     entity::customer,
     erasure, hold, identity, lookup, proposal,
     root::{self, Root},
@@ -152,7 +152,11 @@ impl Store {
             known.into_iter().map(|row| (row.customer_id.clone(), row)).collect();
         let new: Vec<String> = ids.into_iter().filter(|id| !known.contains_key(id)).collect();
         let erased = erasure::erased(&tx, view, &new).await?;
-        let now = clock::micros(clock::system_now());
+        let (now, keys) = (clock::micros(clock::system_now()), CustomerKeys::draw());
+        let key = |row: &customer::Model| match key_seed {
+            0 => keys.next_key(),
+            seed => seeded_key(seed, &row.customer_id),
+        };
         let mut done = Imported::default();
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows {
@@ -172,7 +176,7 @@ impl Store {
                     let row = convert::customer::replacing(old, row);
                     customer::Model { personalisation_refused: refused, ..row }
                 }
-                None => customer::Model { customer_key: key(key_seed, &row), create_time: now, ..row },
+                None => customer::Model { customer_key: key(&row), create_time: now, ..row },
             };
             kept.push(customer::Model { update_time: now, ..row });
         }
@@ -357,19 +361,4 @@ pub(super) async fn publish(tx: &Tx, view: &View, customers: Vec<customer::Model
     let standings = consent::standings(tx, &view.tenant, &customers).await?;
     let revised = vector::revise(tx, view, customers).await?;
     vector::publish(tx, revised, standings).await.map(|_| ())
-}
-
-fn key(seed: u64, row: &customer::Model) -> String {
-    if seed == 0 { random_key() } else { seeded_key(seed, &row.customer_id) }
-}
-
-/// A random key.
-pub fn random_key() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
-}
-
-/// The first 128 bits of SHA-256 over seed and id: repeatable for demos, tests and benches.
-fn seeded_key(seed: u64, customer_id: &str) -> String {
-    let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(customer_id).finalize();
-    hex::encode(&digest[..16])
 }

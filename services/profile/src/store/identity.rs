@@ -13,6 +13,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Pagina
 
 use super::{
     CHUNK, Store, consent, customer,
+    customer_key::CustomerKeys,
     entity::{customer as customer_entity, identity},
     hold, merge, one_of,
     seal::{seal, write_sealed},
@@ -124,8 +125,9 @@ pub async fn resolve_or_create(
         return Ok(known);
     }
     let now = clock::micros(clock::system_now());
+    let keys = CustomerKeys::draw();
     let visitors: Vec<customer_entity::Model> =
-        fresh.keys().map(|id| convert::customer::visitor(&view.tenant, id, customer::random_key(), now)).collect();
+        fresh.keys().map(|id| convert::customer::visitor(&view.tenant, id, keys.next_key(), now)).collect();
     write_sealed(tx, visitors.clone(), Conflict::Leave).await?;
     let of_visitor =
         |(id, row): (&String, &identity::Model)| identity::Model { customer_id: id.clone(), ..row.clone() };

@@ -18,7 +18,8 @@ use crate::{
         bulk::{Batch, Row, merge_customer, merge_holding},
     },
     store::{
-        UNKNOWN, consent as spoken, customer as customers,
+        UNKNOWN, consent as spoken,
+        customer_key::CustomerKeys,
         entity::{consent, customer, holding, identity, relation, tag, tag_definition as tag_definition_entity},
         erasure, hold,
         identity::MAX_IDENTITIES,
@@ -67,6 +68,7 @@ pub struct Stage<'a> {
     customer_mask: Vec<String>,
     holding_mask: Vec<String>,
     customers: BTreeMap<String, Customer>,
+    keys: CustomerKeys,
     new_keys: BTreeSet<String>,
     /// Those who are not there because they were erased.
     erased: HashSet<String>,
@@ -133,6 +135,7 @@ impl<'a> Stage<'a> {
             roots: roots(tx, &view.tenant, &identities).await?,
             identity_counts: counts(tx, &view.tenant, rows).await?,
             customers,
+            keys: CustomerKeys::draw(),
             new_keys: BTreeSet::new(),
             holdings,
             dictionary: if tagged { tag_definition::dictionary(&**tx, &view.tenant).await? } else { HashMap::new() },
@@ -262,7 +265,7 @@ impl<'a> Stage<'a> {
                 customer::Model { revision: known.row.revision, ..convert::customer::replacing(&known.row, made) }
             }
             Some(known) => convert::customer::replacing(&known.row, made),
-            None => customer::Model { customer_key: customers::random_key(), create_time: self.now, ..made },
+            None => customer::Model { customer_key: self.keys.next_key(), create_time: self.now, ..made },
         };
         let row = customer::Model { update_time: self.now, ..made };
         Ok(Some(Customer { row, message, written: true, standing: true, touched: true }))
