@@ -27,6 +27,7 @@ use crate::{Error, Result, config, vault::Vault};
 
 mod checkpoint;
 mod collation;
+pub mod lists;
 pub mod rows;
 mod scrub;
 mod statistics;

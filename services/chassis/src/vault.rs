@@ -22,7 +22,7 @@ use crate::{
     Error, Result,
     clock::{micros, system_now},
     config,
-    store::{Store, rows::runs},
+    store::{Store, lists, rows::runs},
 };
 
 pub mod entity;
@@ -177,16 +177,15 @@ impl Vault {
             .columns(columns.map(|column| (entity::Entity, column)))
             .from_values(ids.iter().copied(), Alias::new(WANTED))
             .join(JoinType::InnerJoin, entity::Entity, of_tenant.and(of_key));
-        let rows = db.query_all(&select).await?;
+        let lists = lists::read(db, select, ["key_id", "master_id"], "wrapped").await?;
+        let rows = lists.rows()?;
         let mut found = Ring::with_capacity(rows.len());
-        for row in rows {
-            let (id, master_id, wrapped): (String, String, Vec<u8>) = row.try_get_many_by_index()?;
+        for ([id, master_id], wrapped) in rows {
             // A run's last id comes again for each place that it fills.
-            if found.contains_key(&id) {
-                continue;
+            if !found.contains_key(id) {
+                let key = self.0.masters.unwrap(master_id, bound(tenant, id), wrapped).await?;
+                found.insert(id.to_owned(), key);
             }
-            let key = self.0.masters.unwrap(&master_id, bound(tenant, &id), &wrapped).await?;
-            found.insert(id, key);
         }
         Ok(found)
     }

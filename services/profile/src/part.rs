@@ -23,8 +23,8 @@ mod wire;
 
 pub use columns::{Columns, Row};
 
-/// The values of a part, about 32 MB of numbers before they are compressed.
-const PART_VALUES: usize = 4_000_000;
+/// The values of a part, about 16 MB of numbers before they are compressed: one is filled while another is closed.
+const PART_VALUES: usize = 2_000_000;
 /// The fewest and the most rows of a part.
 const PART_ROWS: (usize, usize) = (8_192, 131_072);
 /// Rows of a row group.

@@ -5,6 +5,7 @@
 mod bench;
 mod consume;
 mod directory;
+mod lists;
 mod rows;
 mod store;
 mod vault;

@@ -5,6 +5,9 @@
 use prost::Message as _;
 use prost_types::Timestamp;
 
+/// What a value begins with that is a number: field 1, eight bytes.
+const NUMBER: u8 = 1 << 3 | 1;
+
 /// A vector of which nothing was copied.
 #[derive(Debug, Default, PartialEq)]
 pub struct Vector<'a> {
@@ -57,8 +60,13 @@ impl<'a> Vector<'a> {
     }
 }
 
-/// The last of a value's kinds, as of any field that is there more than once.
+/// The last of a value's kinds, as of any field that is there more than once. Most are a number, and all there is.
 fn value(mut bytes: &[u8]) -> Option<Option<Value<'_>>> {
+    if let [NUMBER, number @ ..] = bytes
+        && let Ok(number) = number.try_into()
+    {
+        return Some(Some(Value::Number(f64::from_le_bytes(number))));
+    }
     let mut kind = None;
     while !bytes.is_empty() {
         kind = match field(&mut bytes)? {
@@ -99,6 +107,10 @@ fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u32, Field<'a>)> {
 
 /// Takes a number of seven bits a byte, the lowest first; of the tenth byte there is room for one.
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    if let [small @ 0..0x80, rest @ ..] = bytes {
+        *bytes = rest;
+        return Some(u64::from(*small));
+    }
     let mut number = 0;
     for place in 0..10 {
         let byte = *bytes.split_off_first()?;

@@ -26,6 +26,7 @@ const SMALL: &[&str] = &[
     "profile_migration",
     "pg_",
     "wanted",
+    "listed",
     "some",
     "CONSTANT",
 ];

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use huan_chassis::{
     Error, Result,
+    store::lists,
     vault::{Envelope, Enveloped},
 };
-use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{BinOper, Expr},
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use tokio::{
     sync::mpsc,
-    task::{JoinHandle, spawn_blocking},
+    task::{JoinHandle, yield_now},
 };
 
 use crate::{
@@ -28,7 +26,7 @@ use crate::{
 
 /// Customers read at once: few, so that what is read ahead of its use takes little memory.
 pub const PAGE: usize = 500;
-/// Pages read before they are used: about as many as are made while a group of rows is closed.
+/// Pages that are read and not yet written, at most.
 const AHEAD: usize = 8;
 
 /// A customer as it is read.
@@ -92,8 +90,9 @@ pub fn ahead(store: &Store, table: &Table, tenant: &str, after: &str) -> Pages {
             let (store, table) = (store.clone(), table.clone());
             let page = tokio::spawn(async move {
                 let opened = store.db.vault()?.unseal_in_passing(sealed?).await?;
-                let made = spawn_blocking(move || columns(&table, opened)).await;
-                made.map_err(|error| Error::Internal(error.to_string()))?
+                // Half a millisecond's work each: others take their turn between.
+                yield_now().await;
+                columns(&table, opened)
             });
             if pages.send(page).await.is_err() || !goes_on {
                 return;
@@ -127,18 +126,25 @@ async fn read(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
         .and(same(vector::Column::CustomerId, customer::Column::CustomerId));
     let mut query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
     QuerySelect::query(&mut query).inner_join(customer::Entity, of_customer);
-    // Of a bare value SQLite looks up how many rows lie after it, and plans anew for each.
-    let after = Expr::val(after).binary(BinOper::Custom("||"), "");
     let query = query
         .filter(Expr::col((vector::Entity, vector::Column::CustomerId)).gt(after))
         .order_by_asc(vector::Column::CustomerId);
     let query = query.column(vector::Column::CustomerId).column(customer::Column::CustomerKey);
     let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
-    let query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(PAGE as u64);
-    let rows: Vec<(String, String, i16, String, i16, Vec<u8>)> = query.into_tuple().all(store.db.read()).await?;
-    let read = |(customer_id, customer_key, kind, owner_path, format, payload)| {
-        let (tenant, customer_type) = (tenant.to_owned(), i32::from(kind));
-        Read { tenant, customer_id, customer_key, customer_type, owner_path, format, payload }
+    let mut query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(PAGE as u64);
+    let texts = ["customer_id", "customer_key", "customer_type", "owner_path", "format"];
+    let lists = lists::read(store.db.read(), QuerySelect::query(&mut query).take(), texts, "payload").await?;
+    let read = |([customer_id, customer_key, kind, owner_path, format], payload): ([&str; 5], &[u8])| {
+        Some(Read {
+            tenant: tenant.to_owned(),
+            customer_id: customer_id.to_owned(),
+            customer_key: customer_key.to_owned(),
+            customer_type: kind.parse().ok()?,
+            owner_path: owner_path.to_owned(),
+            format: format.parse().ok()?,
+            payload: payload.to_vec(),
+        })
     };
-    Ok(rows.into_iter().map(read).collect())
+    let rows: Option<Vec<Read>> = lists.rows()?.into_iter().map(read).collect();
+    rows.ok_or_else(|| Error::Internal("a number that is none".to_owned()))
 }

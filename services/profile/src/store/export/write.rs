@@ -6,6 +6,7 @@ use std::time::Duration;
 use huan_chassis::{Error, Result, clock, feed};
 use huan_proto::profile::v1 as pb;
 use object_store::PutPayload;
+use parquet::errors::ParquetError;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, sea_query::Expr,
@@ -46,6 +47,14 @@ struct Job<'a> {
     row: snapshot::Model,
 }
 
+/// A part that no more customers come into.
+struct Filled {
+    first_customer_id: String,
+    last_customer_id: String,
+    row_count: i64,
+    part: Part,
+}
+
 /// A part that is written and does not count yet.
 struct Written {
     first_customer_id: String,
@@ -55,8 +64,8 @@ struct Written {
     sha256: String,
 }
 
-/// A part that is being made, with the customers who are left after it.
-type Making = JoinSet<Result<Option<(Written, Pages)>>>;
+/// A part that is being filled, with the customers who are left after it.
+type Filling = JoinSet<Result<Option<(Filled, Pages)>>>;
 
 impl Store {
     /// Writes what snapshots there are to write, until the store is closed.
@@ -168,17 +177,18 @@ impl<'a> Job<'a> {
         Ok(job)
     }
 
-    /// Writes part after part, each while the one before is kept, then the manifest. Ends quietly if the snapshot was
-    /// taken away.
+    /// Writes part after part, then the manifest: a part is closed and kept while the next one is filled. Ends quietly if
+    /// the snapshot was taken away.
     async fn run(mut self) -> Result<()> {
         let mut after = self.last().await?;
-        let mut part = self.make(self.read(&after));
-        while let Some((written, pages)) = self.wait(part).await? {
-            let last = written.last_customer_id.clone();
-            let next = self.make(pages);
-            match self.count(written).await? {
+        let mut part = self.fill(self.read(&after));
+        while let Some((filled, pages)) = self.wait(part).await? {
+            let last = filled.last_customer_id.clone();
+            let next = self.fill(pages);
+            let written = spawn_blocking(|| filled.close()).await;
+            match self.count(written.map_err(|error| Error::Internal(error.to_string()))??).await? {
                 Counted::Yes => (part, after) = (next, last),
-                Counted::Again => part = self.make(self.read(&after)),
+                Counted::Again => part = self.fill(self.read(&after)),
                 Counted::Gone => return Ok(()),
             }
         }
@@ -190,19 +200,19 @@ impl<'a> Job<'a> {
         read::ahead(self.store, &self.table, &self.row.tenant, after)
     }
 
-    /// Begins to make a file of the next customers. Dropped, it ends.
-    fn make(&self, pages: Pages) -> Making {
+    /// Begins to fill a part with the next customers. Dropped, it ends.
+    fn fill(&self, pages: Pages) -> Filling {
         let mut part = JoinSet::new();
-        part.spawn(write_part(self.table.clone(), pages));
+        part.spawn(fill_part(self.table.clone(), pages));
         part
     }
 
     /// Waits for a part and says meanwhile that this process lives.
-    async fn wait(&self, mut part: Making) -> Result<Option<(Written, Pages)>> {
+    async fn wait(&self, mut part: Filling) -> Result<Option<(Filled, Pages)>> {
         loop {
             match timeout(RENEW, part.join_next()).await {
                 Ok(Some(done)) => return done.map_err(|error| Error::Internal(error.to_string()))?,
-                Ok(None) => return Err(Error::Internal("a part was not made".to_owned())),
+                Ok(None) => return Err(Error::Internal("a part was not filled".to_owned())),
                 Err(_) => self.renew().await?,
             }
         }
@@ -351,16 +361,24 @@ fn lease() -> i64 {
     clock::micros(clock::system_now() + LEASE)
 }
 
-/// Makes a file of the next customers, and answers with those who are left; none at the end. Dropped, it ends.
-async fn write_part(table: Table, pages: Pages) -> Result<Option<(Written, Pages)>> {
-    let (_wanted, dropped) = oneshot::channel();
-    let written = spawn_blocking(move || write(&table, pages, dropped)).await;
-    written.map_err(|error| Error::Internal(error.to_string()))?
+impl Filled {
+    fn close(self) -> Result<Written> {
+        let Self { first_customer_id, last_customer_id, row_count, part } = self;
+        let file = part.finish().map_err(broken)?;
+        let sha256 = sha256(&file);
+        Ok(Written { first_customer_id, last_customer_id, row_count, file, sha256 })
+    }
 }
 
-/// Makes a file of the next customers; none if there are none.
-fn write(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> Result<Option<(Written, Pages)>> {
-    let broken = |error: parquet::errors::ParquetError| Error::Internal(error.to_string());
+/// Fills a part with the next customers, and answers with those who are left; none at the end. Dropped, it ends.
+async fn fill_part(table: Table, pages: Pages) -> Result<Option<(Filled, Pages)>> {
+    let (_wanted, dropped) = oneshot::channel();
+    let filled = spawn_blocking(move || fill(&table, pages, dropped)).await;
+    filled.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+/// Fills a part with the next customers; none if there are none.
+fn fill(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> Result<Option<(Filled, Pages)>> {
     let mut part = Part::new(table).map_err(broken)?;
     let (mut ends, mut row_count) = (None, 0);
     while row_count + PAGE <= table.rows_a_part()
@@ -376,7 +394,9 @@ fn write(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) ->
     let Some((first_customer_id, last_customer_id)) = ends else {
         return Ok(None);
     };
-    let file = part.finish().map_err(broken)?;
-    let (row_count, sha256) = (row_count as i64, sha256(&file));
-    Ok(Some((Written { first_customer_id, last_customer_id, row_count, file, sha256 }, pages)))
+    Ok(Some((Filled { first_customer_id, last_customer_id, row_count: row_count as i64, part }, pages)))
+}
+
+fn broken(error: ParquetError) -> Error {
+    Error::Internal(error.to_string())
 }

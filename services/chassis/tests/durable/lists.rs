@@ -1,0 +1,90 @@
+//! Reading many rows as lists: all of them, in their order, with whatever is in them.
+
+use huan_chassis::store::{
+    lists,
+    rows::{Conflict, write},
+    test,
+};
+use sea_orm::{
+    ConnectionTrait as _, EntityTrait as _, QueryOrder as _, QueryTrait as _, Schema,
+    sea_query::{Query, SelectStatement},
+};
+
+use crate::bench::Migrator;
+
+mod listed {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "listed")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        pub text: String,
+        pub bytes: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+use listed::{ActiveModel, Column, Entity, Model};
+
+fn descending() -> SelectStatement {
+    Entity::find().order_by_desc(Column::Id).into_query()
+}
+
+#[tokio::test]
+async fn rows_come_as_lists_in_their_order() {
+    test::each(Migrator, async |store| {
+        let table = Schema::new(store.read().get_database_backend()).create_table_from_entity(Entity);
+        store.read().execute(&table).await.unwrap();
+        let list = async || lists::read(store.read(), descending(), ["id", "text"], "bytes").await.unwrap();
+        assert_eq!(list().await.rows().unwrap(), []);
+
+        // Nothing, all that text may hold, and bytes that are no text.
+        let texts = ["", "乙, \"b\" \\ '", "x"];
+        let row = |id: i64| Model {
+            id: id - 2,
+            text: texts[id as usize % 3].to_owned(),
+            bytes: (0..id as usize % 4 * 100).map(|place| (place * 7 + id as usize) as u8).collect(),
+        };
+        let rows: Vec<Model> = (0..600).map(row).collect();
+        let tx = store.begin().await.unwrap();
+        write::<_, ActiveModel>(&tx, rows[..1].to_vec(), Conflict::Fail).await.unwrap();
+        tx.commit().await.unwrap();
+        // One row, whose texts and bytes are empty.
+        assert_eq!(list().await.rows().unwrap(), [(["-2", ""], &[][..])]);
+
+        let tx = store.begin().await.unwrap();
+        write::<_, ActiveModel>(&tx, rows[1..].to_vec(), Conflict::Fail).await.unwrap();
+        tx.commit().await.unwrap();
+        let lists = list().await;
+        let read: Vec<Model> = lists
+            .rows()
+            .unwrap()
+            .into_iter()
+            .map(|([id, text], bytes)| Model { id: id.parse().unwrap(), text: text.to_owned(), bytes: bytes.to_vec() })
+            .collect();
+        assert_eq!(read, rows.iter().rev().cloned().collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_of_two_lines_is_an_error_and_no_other_row() {
+    test::each(Migrator, async |store| {
+        let one = |text: &str, bytes: Vec<u8>| {
+            let mut select = Query::select();
+            select.expr_as(text, "text").expr_as(bytes, "bytes");
+            select
+        };
+        let lists = lists::read(store.read(), one("a\nb", vec![1, 2]), ["text"], "bytes").await.unwrap();
+        assert!(lists.rows().is_err());
+        let lists = lists::read(store.read(), one("a", vec![1, 2]), ["text"], "bytes").await.unwrap();
+        assert_eq!(lists.rows().unwrap(), [(["a"], &[1, 2][..])]);
+    })
+    .await;
+}
