@@ -8,8 +8,8 @@ use std::{marker::PhantomData, vec::IntoIter};
 
 use futures::future::join;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait as _, DbBackend, EntityName as _, EntityTrait, ExecResult,
-    IdenStatic as _, IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _, Statement, Value,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityName as _, EntityTrait, ExecResult,
+    IdenStatic as _, IntoActiveModel, Iterable as _, PrimaryKeyToColumn as _, Statement, Value, sea_query::Expr,
 };
 
 use super::Tx;
@@ -31,6 +31,16 @@ pub fn runs<T: Clone>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
         }
         run
     })
+}
+
+/// That a column has one of these texts. SQLite is told each by itself. PostgreSQL is told a list: of that it makes one
+/// plan for however many there are, where single values are planned for anew each time.
+pub fn among(db: &impl ConnectionTrait, column: impl ColumnTrait, values: Vec<impl Into<String>>) -> Expr {
+    let values = values.into_iter().map(Into::<String>::into);
+    match db.get_database_backend() {
+        DbBackend::Postgres => column.eq_any(values),
+        _ => column.is_in(values),
+    }
 }
 
 /// What becomes of a row whose key is taken.
@@ -218,11 +228,11 @@ fn by_column(columns: usize, values: Vec<Value>) -> (String, Vec<Value>) {
     (format!("SELECT {selected} FROM UNNEST({given}) AS given ({names})"), taken)
 }
 
-fn names(columns: &[impl sea_orm::ColumnTrait]) -> String {
+fn names(columns: &[impl ColumnTrait]) -> String {
     columns.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn name(column: &impl sea_orm::ColumnTrait) -> String {
+fn name(column: &impl ColumnTrait) -> String {
     format!(r#""{}""#, column.as_str())
 }
 

@@ -5,7 +5,7 @@ mod stage;
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join;
+use futures::try_join;
 use huan_chassis::{
     Error, Result, clock,
     page::Page,
@@ -127,25 +127,29 @@ async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
     let new_keys = changes.new_keys.iter().map(String::as_str).collect();
     let made = tx.vault()?.make_new(&view.tenant, &new_keys);
     let renewed = proposal::renew(tx, view, &changes.customers);
-    let customers = changes.customers.clone();
+    let customers = upsert_sealed(tx, changes.customers.clone());
+    let holdings = upsert_sealed(tx, changes.holdings);
+    // What is joined is made ready by one while the database is at the other's.
     if tx.get_database_backend() == DbBackend::Sqlite {
         // The keys are another database's, which need not be waited for here.
-        try_join(made, renewed).await?;
-        upsert_sealed(tx, customers).await?;
+        let sealed = async {
+            made.await?;
+            try_join!(customers, holdings)
+        };
+        try_join!(renewed, sealed)?;
     } else {
         // Who else writes the same new customer is waited for before it is looked up what they are found by.
         made.await?;
-        upsert_sealed(tx, customers).await?;
-        renewed.await?;
+        customers.await?;
+        try_join!(renewed, holdings)?;
     }
-    upsert_sealed(tx, changes.holdings).await?;
     super::tag::write(tx, view, changes.tags).await?;
     write_sealed(tx, changes.identities, Conflict::Leave).await?;
     super::relation::write(tx, changes.relations).await?;
     consent::append(tx, changes.consents).await?;
     let standing = consent::follow(tx, changes.standing).await?;
-    let standings = consent::standings(tx, &view.tenant, &standing).await?;
-    let mut revised = vector::revise(tx, view, changes.touched).await?;
+    let standings = consent::standings(tx, &view.tenant, &standing);
+    let (standings, mut revised) = try_join!(standings, vector::revise(tx, view, changes.touched))?;
     revised.retain(|revised| revised.changed);
     vector::publish(tx, revised, standings).await.map(|_| ())
 }

@@ -18,6 +18,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     Value,
 };
+use tokio::task::yield_now;
 
 use super::{
     Store, UNKNOWN, before, customer,
@@ -134,7 +135,7 @@ impl Store {
         let mut found = HashSet::new();
         for ids in runs(ids) {
             let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
-            let query = query.filter(consent::Column::CustomerId.is_in(ids));
+            let query = query.filter(rows::among(self.db.read(), consent::Column::CustomerId, ids));
             let query = query.filter(consent::Column::Evidence.eq(evidence)).select_only();
             found.extend(query.column(consent::Column::CustomerId).into_tuple::<String>().all(self.db.read()).await?);
         }
@@ -203,7 +204,7 @@ pub async fn said_of_personalisation(
     let ids: Vec<&str> = customers.iter().map(|customer| customer.customer_id.as_str()).collect();
     for ids in runs(&ids) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(&customers[0].tenant));
-        let query = query.filter(consent::Column::CustomerId.is_in(ids));
+        let query = query.filter(rows::among(db, consent::Column::CustomerId, ids));
         let query = query.filter(consent::Column::Purpose.eq(pb::Purpose::Personalisation as i16));
         for row in query.all(db).await? {
             if newest.get(&row.customer_id).is_none_or(|known| rank(&row) > rank(known)) {
@@ -228,6 +229,8 @@ pub fn next_page(filter: &[&str], rows: &mut Vec<consent::Model>, limit: u64) ->
 pub async fn standings(tx: &Tx, tenant: &str, customers: &[customer_entity::Model]) -> Result<Vec<feed::Row>> {
     let roots = root::lock(tx, tenant, customers.to_vec()).await?;
     let mut holding = holding(&**tx, tenant, &roots).await?.into_iter();
+    // Whoever is joined with this asks the database while these are made.
+    yield_now().await;
     let row = |root: &Root| {
         let standing = convert::feed::standing(&root.message()?, &holding.next().unwrap_or_default());
         Ok(convert::feed::customer_row(&root.customer, standing, None))
@@ -268,7 +271,7 @@ async fn newest(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result
     let mut found: HashMap<String, BTreeMap<(i16, String), consent::Model>> = HashMap::new();
     for ids in runs(ids) {
         let query = consent::Entity::find().filter(consent::Column::Tenant.eq(tenant));
-        for row in query.filter(consent::Column::CustomerId.is_in(ids.iter().copied())).all(db).await? {
+        for row in query.filter(rows::among(db, consent::Column::CustomerId, ids)).all(db).await? {
             let of_customer = found.entry(row.customer_id.clone()).or_default();
             let key = (row.purpose, row.channel_id.clone());
             if of_customer.get(&key).is_none_or(|known| rank(&row) > rank(known)) {

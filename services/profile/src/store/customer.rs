@@ -8,7 +8,10 @@ use huan_chassis::{
     identity::within,
     page::Page,
     server::Owners,
-    store::{Tx, is_unique_violation, rows::runs},
+    store::{
+        Tx, is_unique_violation,
+        rows::{among, runs},
+    },
 };
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
@@ -266,7 +269,8 @@ pub async fn lock_sealed(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<cu
     let mut rows = Vec::with_capacity(ids.len());
     for ids in runs(ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
-        let query = query.filter(customer::Column::CustomerId.is_in(ids)).order_by_asc(customer::Column::CustomerId);
+        let query =
+            query.filter(among(&**tx, customer::Column::CustomerId, ids)).order_by_asc(customer::Column::CustomerId);
         rows.extend(query.lock_exclusive().all(&**tx).await?);
     }
     Ok(rows)

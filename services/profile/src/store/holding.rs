@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 use huan_chassis::{
     Error, Result,
     page::Page,
-    store::{Tx, rows::runs},
+    store::{
+        Tx,
+        rows::{among, runs},
+    },
     vault::Vault,
 };
 use huan_proto::profile::v1 as pb;
@@ -104,7 +107,7 @@ pub async fn open(
     let mut found: HashMap<String, Vec<OpenHolding>> = HashMap::new();
     for ids in runs(ids) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
-        let query = query.filter(holding::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+        let query = query.filter(among(db, holding::Column::CustomerId, ids)).select_only();
         let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);
         let query = query.column(holding::Column::BalanceMinor).column(holding::Column::OpenDay);
         let rows: Vec<(String, String, i64, i32, Option<i32>)> =

@@ -112,7 +112,7 @@ async fn of(db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<BTr
     let mut found = BTreeSet::new();
     for ids in runs(ids) {
         let query = lookup::Entity::find().filter(lookup::Column::Tenant.eq(tenant));
-        found.extend(query.filter(lookup::Column::CustomerId.is_in(ids.iter().copied())).all(db).await?);
+        found.extend(query.filter(rows::among(db, lookup::Column::CustomerId, ids)).all(db).await?);
     }
     Ok(found)
 }

@@ -87,7 +87,7 @@ async fn keys_of(tx: &Tx, tenant: &str, ids: BTreeSet<String>) -> Result<KeyIds>
     let ids: Vec<String> = ids.into_iter().filter(|id| !id.is_empty()).collect();
     for ids in runs(&ids) {
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
-        let query = query.filter(customer::Column::CustomerId.is_in(ids)).select_only();
+        let query = query.filter(rows::among(&**tx, customer::Column::CustomerId, ids)).select_only();
         let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerKey);
         found.extend(query.into_tuple::<(String, String)>().all(&**tx).await?);
     }

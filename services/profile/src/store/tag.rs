@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 use huan_chassis::{
     Error, Result, clock,
     page::Page,
-    store::{Tx, rows::runs},
+    store::{
+        Tx,
+        rows::{among, runs},
+    },
 };
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -157,7 +160,7 @@ pub async fn names(tx: &Tx, tenant: &str, ids: &[&str], now: i64) -> Result<Hash
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for ids in runs(ids) {
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
-        let query = query.filter(tag::Column::CustomerId.is_in(ids.iter().copied())).select_only();
+        let query = query.filter(among(&**tx, tag::Column::CustomerId, ids)).select_only();
         let query = query.column(tag::Column::CustomerId).column(tag::Column::Name);
         let rows: Vec<(String, String, i64)> = query.column(tag::Column::ExpireTime).into_tuple().all(&**tx).await?;
         for (customer_id, name, _) in rows.into_iter().filter(|(_, _, expire_time)| *expire_time > now) {

@@ -8,7 +8,10 @@ use futures::try_join;
 use huan_chassis::{
     Result, clock,
     feed::{self, Position},
-    store::{Tx, rows::runs},
+    store::{
+        Tx,
+        rows::{among, runs},
+    },
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -117,13 +120,14 @@ pub async fn rebuild(tx: &Tx, view: &View, customers: Vec<customer::Model>) -> R
 /// Computes the vectors of subjects.
 pub async fn compute_all(tx: &Tx, view: &View, now: DateTime<Utc>, subjects: Vec<Subject>) -> Result<Vec<Revised>> {
     let ids: Vec<&str> = subjects.iter().flat_map(|subject| subject.root.ids()).collect();
-    let mut holdings = holding::open(&**tx, &view.tenant, &ids, view.time.day(now).0).await?;
-    let mut tags = tag::names(tx, &view.tenant, &ids, clock::micros(now)).await?;
+    let today = view.time.day(now).0;
+    let anew = subjects.iter().filter(|subject| subject.related.is_none()).map(|subject| &subject.root);
+    let holdings = holding::open(&**tx, &view.tenant, &ids, today);
+    let tags = tag::names(tx, &view.tenant, &ids, clock::micros(now));
+    let (mut holdings, mut tags, mut sums) = try_join!(holdings, tags, related::sums(tx, view, today, anew))?;
     let whole = subjects.iter().map(|subject| subject.root.message()).collect::<Result<Vec<_>>>()?;
     let profiles: Vec<_> = subjects.iter().map(|subject| &subject.root).zip(&whole).collect();
     let known = kyc::Known::read(tx, view, now, &profiles).await?;
-    let anew = subjects.iter().filter(|subject| subject.related.is_none()).map(|subject| &subject.root);
-    let mut sums = related::sums(tx, view, view.time.day(now).0, anew).await?;
     let mut revised = Vec::with_capacity(subjects.len());
     for (Subject { root, state, written, related }, message) in subjects.into_iter().zip(whole) {
         let holdings: Vec<OpenHolding> = root.ids().flat_map(|id| holdings.remove(id).unwrap_or_default()).collect();
@@ -172,7 +176,7 @@ async fn written(tx: &Tx, tenant: &str, roots: &[Root]) -> Result<HashMap<String
     let ids: Vec<&str> = roots.iter().map(|root| root.customer.customer_id.as_str()).collect();
     for ids in runs(&ids) {
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
-        let rows = query.filter(vector::Column::CustomerId.is_in(ids)).all(&**tx).await?;
+        let rows = query.filter(among(&**tx, vector::Column::CustomerId, ids)).all(&**tx).await?;
         // Whoever is joined with this asks the database while they are opened.
         yield_now().await;
         let rows = tx.vault()?.unseal_known(rows).await?;
@@ -206,7 +210,7 @@ async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<Hash
     let mut found: HashMap<String, Vec<(i32, Day)>> = HashMap::new();
     for ids in runs(ids) {
         let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
-        let query = query.filter(event_day::Column::CustomerId.is_in(ids.iter().copied()));
+        let query = query.filter(among(&**tx, event_day::Column::CustomerId, ids));
         let rows = query.filter(event_day::Column::Day.gte(from)).all(&**tx).await?;
         for row in tx.vault()?.unseal_known(rows).await? {
             found.entry(row.customer_id).or_default().push((row.day, envelope::open(row.format, &row.packed)?));

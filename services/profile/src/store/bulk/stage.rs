@@ -7,7 +7,10 @@ use huan_chassis::{
     FieldFault, Result,
     check::Faults,
     clock,
-    store::{Tx, rows::runs},
+    store::{
+        Tx,
+        rows::{among, runs},
+    },
 };
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -390,7 +393,7 @@ async fn holdings(tx: &Tx, tenant: &str, hashes: Vec<&str>) -> Result<HashMap<St
     let mut found = HashMap::with_capacity(hashes.len());
     for hashes in runs(&hashes) {
         let query = holding::Entity::find().filter(holding::Column::Tenant.eq(tenant));
-        let query = query.filter(holding::Column::HoldingHash.is_in(hashes.iter().copied()));
+        let query = query.filter(among(&**tx, holding::Column::HoldingHash, hashes));
         let rows = tx.vault()?.unseal_known(query.all(&**tx).await?).await?;
         found.extend(rows.into_iter().map(|row| (row.holding_hash.clone(), (row, false))));
     }
