@@ -26,7 +26,11 @@ pub use columns::{Columns, Row};
 /// The values of a part, about 16 MB of numbers before they are compressed: one is filled while another is closed.
 const PART_VALUES: usize = 2_000_000;
 /// The fewest and the most rows of a part.
-const PART_ROWS: (usize, usize) = (8_192, 131_072);
+const PART_ROWS: (usize, usize) = (4_096, 131_072);
+/// The values that are read at once: half a millisecond's work.
+const PAGE_VALUES: usize = 33_000;
+/// The fewest and the most rows that are read at once.
+const PAGE_ROWS: (usize, usize) = (50, 500);
 /// Rows of a row group.
 const GROUP_ROWS: usize = 32_768;
 /// Bytes of a file that lie together: a file that grows is not copied.
@@ -63,6 +67,11 @@ impl Table {
         fields.extend(features.iter().zip(&names).map(of_feature));
         fields.push(Field::new_list("tags", Field::new_list_field(DataType::Utf8, true), false));
         Self { features, names, schema: Arc::new(Schema::new(fields)), include_bank_numbers }
+    }
+
+    /// The rows that are read at once, so that it takes no longer however many features there are.
+    pub fn rows_a_page(&self) -> usize {
+        (PAGE_VALUES / self.schema.fields().len()).clamp(PAGE_ROWS.0, PAGE_ROWS.1)
     }
 
     /// The most rows of a part, so that a part fits into memory however many features there are.

@@ -1,6 +1,8 @@
 //! Reading many rows as lists: one row, of which each value is a whole column. A row of its own costs a reader more than
 //! what is in it, where it is handed from thread to thread value by value, as SQLite's are.
 
+use std::fmt;
+
 use sea_orm::{
     ConnectionTrait, DbBackend,
     sea_query::{Alias, Expr, Query, SelectStatement},
@@ -11,8 +13,7 @@ use crate::{Error, Result};
 /// What stands between the values of a list: no text that is kept holds control characters.
 const BETWEEN: char = '\n';
 
-/// Rows as lists: `N` columns as texts, and one of bytes.
-#[derive(Debug)]
+/// Rows as lists: `N` columns as texts, and one of bytes. They are never shown.
 pub struct Lists<const N: usize> {
     texts: [String; N],
     lengths: String,
@@ -49,6 +50,12 @@ pub async fn read<const N: usize>(
     }
     lists.bytes = row.try_get_by_index::<Option<Vec<u8>>>(N + 1)?.unwrap_or_default();
     Ok(lists)
+}
+
+impl<const N: usize> fmt::Debug for Lists<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lists")
+    }
 }
 
 impl<const N: usize> Lists<N> {

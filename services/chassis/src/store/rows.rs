@@ -33,8 +33,8 @@ pub fn runs<T: Clone>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// That a column has one of these texts. SQLite is told each by itself. PostgreSQL is told a list: of that it makes one
-/// plan for however many there are, where single values are planned for anew each time.
+/// That a column has one of these texts. SQLite is told each by itself. PostgreSQL is told a list, whose
+/// plan it keeps however many there are, where single values are planned for anew each time.
 pub fn among(db: &impl ConnectionTrait, column: impl ColumnTrait, values: Vec<impl Into<String>>) -> Expr {
     let values = values.into_iter().map(Into::<String>::into);
     match db.get_database_backend() {

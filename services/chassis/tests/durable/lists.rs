@@ -6,7 +6,7 @@ use huan_chassis::store::{
     test,
 };
 use sea_orm::{
-    ConnectionTrait as _, EntityTrait as _, QueryOrder as _, QueryTrait as _, Schema,
+    ConnectionTrait as _, EntityTrait as _, Order, QueryOrder as _, QueryTrait as _, Schema,
     sea_query::{Query, SelectStatement},
 };
 
@@ -32,8 +32,8 @@ mod listed {
 
 use listed::{ActiveModel, Column, Entity, Model};
 
-fn descending() -> SelectStatement {
-    Entity::find().order_by_desc(Column::Id).into_query()
+fn ordered(order: Order) -> SelectStatement {
+    Entity::find().order_by(Column::Id, order).into_query()
 }
 
 #[tokio::test]
@@ -41,8 +41,8 @@ async fn rows_come_as_lists_in_their_order() {
     test::each(Migrator, async |store| {
         let table = Schema::new(store.read().get_database_backend()).create_table_from_entity(Entity);
         store.read().execute(&table).await.unwrap();
-        let list = async || lists::read(store.read(), descending(), ["id", "text"], "bytes").await.unwrap();
-        assert_eq!(list().await.rows().unwrap(), []);
+        let list = async |order| lists::read(store.read(), ordered(order), ["id", "text"], "bytes").await.unwrap();
+        assert_eq!(list(Order::Asc).await.rows().unwrap(), []);
 
         // Nothing, all that text may hold, and bytes that are no text.
         let texts = ["", "乙, \"b\" \\ '", "x"];
@@ -56,19 +56,20 @@ async fn rows_come_as_lists_in_their_order() {
         write::<_, ActiveModel>(&tx, rows[..1].to_vec(), Conflict::Fail).await.unwrap();
         tx.commit().await.unwrap();
         // One row, whose texts and bytes are empty.
-        assert_eq!(list().await.rows().unwrap(), [(["-2", ""], &[][..])]);
+        assert_eq!(list(Order::Asc).await.rows().unwrap(), [(["-2", ""], &[][..])]);
 
         let tx = store.begin().await.unwrap();
         write::<_, ActiveModel>(&tx, rows[1..].to_vec(), Conflict::Fail).await.unwrap();
         tx.commit().await.unwrap();
-        let lists = list().await;
-        let read: Vec<Model> = lists
-            .rows()
-            .unwrap()
-            .into_iter()
-            .map(|([id, text], bytes)| Model { id: id.parse().unwrap(), text: text.to_owned(), bytes: bytes.to_vec() })
-            .collect();
-        assert_eq!(read, rows.iter().rev().cloned().collect::<Vec<_>>());
+        let model = |([id, text], bytes): ([&str; 2], &[u8])| Model {
+            id: id.parse().unwrap(),
+            text: text.to_owned(),
+            bytes: bytes.to_vec(),
+        };
+        let lists = list(Order::Asc).await;
+        assert_eq!(lists.rows().unwrap().into_iter().map(model).collect::<Vec<_>>(), rows);
+        let lists = list(Order::Desc).await;
+        assert_eq!(lists.rows().unwrap().into_iter().rev().map(model).collect::<Vec<_>>(), rows);
     })
     .await;
 }

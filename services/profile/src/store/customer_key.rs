@@ -1,4 +1,4 @@
-//! Customers' keys: random, so that they tell nothing of whom they stand for.
+//! Customers' keys: random, so that they tell nothing of whom they stand for but with whom they came.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;

@@ -24,9 +24,7 @@ use crate::{
     },
 };
 
-/// Customers read at once: few, so that what is read ahead of its use takes little memory.
-pub const PAGE: usize = 500;
-/// Pages that are read and not yet written, at most.
+/// Pages that wait for whoever writes them.
 const AHEAD: usize = 8;
 
 /// A customer as it is read.
@@ -78,7 +76,7 @@ pub fn ahead(store: &Store, table: &Table, tenant: &str, after: &str) -> Pages {
     let (tenant, mut after) = (tenant.to_owned(), after.to_owned());
     tokio::spawn(async move {
         loop {
-            let sealed = read(&store, &tenant, &after).await;
+            let sealed = read(&store, &tenant, &after, table.rows_a_page()).await;
             let goes_on = match sealed.as_deref().map(<[Read]>::last) {
                 Ok(None) => return,
                 Ok(Some(last)) => {
@@ -117,8 +115,8 @@ fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
     Ok(Some(Page { columns, ends }))
 }
 
-/// The customers with a vector after one. Both tables are read by ranges of the same key.
-async fn read(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
+/// So many customers with a vector after one. Both tables are read by ranges of the same key.
+async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<Vec<Read>> {
     let same = |column: vector::Column, other: customer::Column| {
         Expr::col((vector::Entity, column)).eq(Expr::col((customer::Entity, other)))
     };
@@ -131,7 +129,7 @@ async fn read(store: &Store, tenant: &str, after: &str) -> Result<Vec<Read>> {
         .order_by_asc(vector::Column::CustomerId);
     let query = query.column(vector::Column::CustomerId).column(customer::Column::CustomerKey);
     let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
-    let mut query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(PAGE as u64);
+    let mut query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(rows as u64);
     let texts = ["customer_id", "customer_key", "customer_type", "owner_path", "format"];
     let lists = lists::read(store.db.read(), QuerySelect::query(&mut query).take(), texts, "payload").await?;
     let read = |([customer_id, customer_key, kind, owner_path, format], payload): ([&str; 5], &[u8])| {

@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     super::Store,
     end, lock, parts, path,
-    read::{self, PAGE, Page, Pages},
+    read::{self, Page, Pages},
     save,
 };
 use crate::{
@@ -71,12 +71,12 @@ impl Store {
     /// Writes what snapshots there are to write, until the store is closed.
     pub async fn export_for_ever(self, bucket: Bucket, every: Duration) {
         let holder = uuid::Uuid::new_v4().simple().to_string();
-        let closed = self.db.closed();
+        let (closed, mut attempts) = (self.db.closed(), 0);
         tokio::pin!(closed);
         loop {
             tokio::select! {
                 () = &mut closed => return,
-                () = self.export_all(&bucket, &holder) => {}
+                () = self.export_all(&bucket, &holder, &mut attempts) => {}
             }
             tokio::select! {
                 () = &mut closed => return,
@@ -86,29 +86,32 @@ impl Store {
         }
     }
 
-    async fn export_all(&self, bucket: &Bucket, holder: &str) {
-        let mut attempts = 0;
+    /// `attempts` counts how often the oldest was tried in vain.
+    async fn export_all(&self, bucket: &Bucket, holder: &str, attempts: &mut u32) {
         loop {
             let claimed = match self.claim(holder).await {
                 Ok(Some(row)) => row,
-                Ok(None) => return,
+                Ok(None) => {
+                    *attempts = 0;
+                    return;
+                }
                 Err(error) => return tracing::warn!(%error, "cannot look for snapshots"),
             };
-            attempts += 1;
+            *attempts += 1;
             let key = (claimed.tenant.clone(), claimed.snapshot_id.clone());
             let outcome = match Job::begin(self, bucket, claimed).await {
                 Ok(job) => job.run().await,
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(()) => attempts = 0,
+                Ok(()) => *attempts = 0,
                 Err(error) => {
                     tracing::warn!(%error, snapshot_id = key.1, "cannot write a snapshot");
                     let lost = matches!(error, Error::Dependency { .. });
-                    if !lost && attempts < ATTEMPTS {
+                    if !lost && *attempts < ATTEMPTS {
                         return;
                     }
-                    attempts = 0;
+                    *attempts = 0;
                     let fault = if lost { "the destination cannot be written" } else { "internal" };
                     if let Err(error) = self.fail(bucket, &key, fault).await {
                         return tracing::warn!(%error, "cannot give a snapshot up");
@@ -381,7 +384,7 @@ async fn fill_part(table: Table, pages: Pages) -> Result<Option<(Filled, Pages)>
 fn fill(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> Result<Option<(Filled, Pages)>> {
     let mut part = Part::new(table).map_err(broken)?;
     let (mut ends, mut row_count) = (None, 0);
-    while row_count + PAGE <= table.rows_a_part()
+    while row_count + table.rows_a_page() <= table.rows_a_part()
         && dropped.try_recv() == Err(TryRecvError::Empty)
         && let Some(page) = pages.blocking_recv()
     {
