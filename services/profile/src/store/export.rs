@@ -1,6 +1,7 @@
 //! Snapshots as Parquet files: asking for them, reading how far they are, stopping them. Writing them is `write`'s,
 //! taking an erased customer out of them `forget`'s.
 
+mod fill;
 mod forget;
 mod read;
 mod write;

@@ -5,11 +5,7 @@ use huan_chassis::{Error, Result, store::Tx};
 use huan_proto::profile::v1 as pb;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{
-    super::Store,
-    lock, parts, path, save, state,
-    write::{put_manifest, sha256},
-};
+use super::{super::Store, fill::sha256, lock, parts, path, save, state, write::put_manifest};
 use crate::{
     bucket::Bucket,
     convert, manifest,

@@ -5,31 +5,28 @@ use std::time::Duration;
 
 use huan_chassis::{Error, Result, clock, feed};
 use huan_proto::profile::v1 as pb;
-use object_store::PutPayload;
-use parquet::errors::ParquetError;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, sea_query::Expr,
 };
-use sha2::{Digest, Sha256};
 use tokio::{
-    runtime::Handle,
-    sync::oneshot::{self, error::TryRecvError},
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
 
 use super::{
     super::Store,
-    end, lock, parts, path,
-    read::{self, Page, Pages},
+    end,
+    fill::{Filled, Written, fill_part},
+    lock, parts, path,
+    read::{self, Pages},
     save,
 };
 use crate::{
     bucket::Bucket,
     convert,
     manifest::{self, Manifest},
-    part::{Part, Table},
+    part::Table,
     store::entity::{snapshot, snapshot_part, vector},
 };
 
@@ -45,23 +42,6 @@ struct Job<'a> {
     bucket: &'a Bucket,
     table: Table,
     row: snapshot::Model,
-}
-
-/// A part that no more customers come into.
-struct Filled {
-    first_customer_id: String,
-    last_customer_id: String,
-    row_count: i64,
-    part: Part,
-}
-
-/// A part that is written and does not count yet.
-struct Written {
-    first_customer_id: String,
-    last_customer_id: String,
-    row_count: i64,
-    file: PutPayload,
-    sha256: String,
 }
 
 /// A part that is being filled, with the customers who are left after it.
@@ -355,51 +335,6 @@ pub(super) async fn put_manifest(
     bucket.put(&path(row, manifest::FILE), json).await
 }
 
-/// The digits of a file's SHA-256.
-pub(super) fn sha256(file: &PutPayload) -> String {
-    hex::encode(file.iter().fold(Sha256::new(), Sha256::chain_update).finalize())
-}
-
 fn lease() -> i64 {
     clock::micros(clock::system_now() + LEASE)
-}
-
-impl Filled {
-    fn close(self) -> Result<Written> {
-        let Self { first_customer_id, last_customer_id, row_count, part } = self;
-        let file = part.finish().map_err(broken)?;
-        let sha256 = sha256(&file);
-        Ok(Written { first_customer_id, last_customer_id, row_count, file, sha256 })
-    }
-}
-
-/// Fills a part with the next customers, and answers with those who are left; none at the end. Dropped, it ends.
-async fn fill_part(table: Table, pages: Pages) -> Result<Option<(Filled, Pages)>> {
-    let (_wanted, dropped) = oneshot::channel();
-    let filled = spawn_blocking(move || fill(&table, pages, dropped)).await;
-    filled.map_err(|error| Error::Internal(error.to_string()))?
-}
-
-/// Fills a part with the next customers; none if there are none.
-fn fill(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> Result<Option<(Filled, Pages)>> {
-    let mut part = Part::new(table).map_err(broken)?;
-    let (mut ends, mut row_count) = (None, 0);
-    while row_count + table.rows_a_page() <= table.rows_a_part()
-        && dropped.try_recv() == Err(TryRecvError::Empty)
-        && let Some(page) = pages.blocking_recv()
-    {
-        let page = Handle::current().block_on(page).map_err(|error| Error::Internal(error.to_string()))??;
-        let Some(Page { columns, ends: (first, last) }) = page else { continue };
-        part.write(&columns).map_err(broken)?;
-        row_count += columns.num_rows();
-        ends = Some((ends.map_or(first, |(first, _)| first), last));
-    }
-    let Some((first_customer_id, last_customer_id)) = ends else {
-        return Ok(None);
-    };
-    Ok(Some((Filled { first_customer_id, last_customer_id, row_count: row_count as i64, part }, pages)))
-}
-
-fn broken(error: ParquetError) -> Error {
-    Error::Internal(error.to_string())
 }
