@@ -16,6 +16,8 @@ use crate::failure::{Failure, Result};
 /// Who calls on a schedule: tens of milliseconds of calls at the rates that are measured here. They are tasks that call
 /// again and again; a task for each call, with all that a call needs in memory, would take more than the service does.
 const CALLERS: usize = 256;
+/// Calls that a 99th percentile is taken of, at least: ten of them are later.
+const LEAST: u64 = 1000;
 
 /// Calls a second with so many in flight. `call` gets the number of the call.
 pub async fn closed<F, E>(
@@ -46,8 +48,9 @@ where
     Ok(next.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64())
 }
 
-/// The 99th percentile of the time from when a call was due to its answer, at so many calls a second. A call that is due
-/// while all callers wait for answers is made late, and its time counts from when it was due all the same.
+/// The 99th percentile of the time from when a call was due to its answer, at so many calls a second, for so long and
+/// for a thousand calls at least. A call that is due while all callers wait for answers is made late, and its time counts
+/// from when it was due all the same.
 pub async fn open_p99<F, E>(
     rate: f64,
     length: Duration,
@@ -58,7 +61,7 @@ where
     E: std::fmt::Display + Send + 'static,
 {
     let (next, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let calls = (rate * length.as_secs_f64()) as u64;
+    let calls = ((rate * length.as_secs_f64()) as u64).max(LEAST);
     let mut tasks = JoinSet::new();
     for _ in 0..CALLERS {
         let (next, call) = (next.clone(), call.clone());
