@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use aes_gcm::{Aes256Gcm, KeyInit as _, aead::OsRng};
 use moka::sync::Cache;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
@@ -18,6 +17,7 @@ use sea_orm::{
     sea_query::{Alias, Expr, OnConflict, Query},
 };
 
+use self::cipher::{Cipher, KEY};
 use crate::{
     Error, Result,
     clock::{micros, system_now},
@@ -25,6 +25,7 @@ use crate::{
     store::{Store, lists, rows::runs},
 };
 
+mod cipher;
 pub mod entity;
 pub mod envelope;
 pub mod master;
@@ -58,7 +59,7 @@ struct Inner {
 
 /// One customer's key. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DataKey(Arc<[u8; 32]>);
+pub struct DataKey(Arc<[u8; KEY]>);
 
 /// Keys by their ids.
 pub type Ring = HashMap<String, DataKey>;
@@ -227,11 +228,11 @@ impl Vault {
 
 impl DataKey {
     fn generate() -> Self {
-        Self(Arc::new(Aes256Gcm::generate_key(OsRng).into()))
+        Self(Arc::new(cipher::draw_key()))
     }
 
-    fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new((&*self.0).into())
+    fn cipher(&self) -> Cipher {
+        Cipher::new(&self.0)
     }
 }
 

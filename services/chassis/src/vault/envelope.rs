@@ -1,22 +1,19 @@
 //! Envelopes: how personal payloads lie in their columns. In memory they are plain; on disk they are sealed under the
-//! key of the customer that the row is of, and bound to tenant, table and customer, so that they open nowhere else. It
-//! is the only place that knows the sealed bytes: nonce (12), ciphertext, tag (16).
+//! key of the customer that the row is of, and bound to tenant, table and customer, so that they open nowhere else. How the
+//! sealed bytes lie is `cipher`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aes_gcm::aead::{AeadInPlace as _, OsRng, rand_core::RngCore as _};
-
-use super::{DataKey, Ring, Vault};
+use super::{
+    DataKey, Ring, Vault,
+    cipher::{self, NONCE},
+};
 use crate::{Error, Result};
 
 /// The format of plain bytes.
 pub const PLAIN: i16 = 0;
 /// The format of bytes sealed by AES-256-GCM under the customer's key.
 pub const SEALED: i16 = 1;
-
-/// Bytes of a nonce, and of the tag that proves the rest.
-const NONCE: usize = 12;
-const TAG: usize = 16;
 
 /// A row with envelopes.
 pub trait Enveloped {
@@ -131,15 +128,15 @@ impl Rings {
     /// Seals rows as [`Vault::seal`] does, if all their keys are here. Errors: internal.
     pub fn seal<R: Enveloped>(&self, mut rows: Vec<R>) -> Result<Vec<R>> {
         let mut nonces = vec![0; rows.len() * 2 * NONCE];
-        OsRng.fill_bytes(&mut nonces);
-        let mut nonces = nonces.chunks_exact(NONCE);
+        cipher::draw(&mut nonces);
+        let mut nonces = nonces.as_chunks().0.iter();
         for row in &mut rows {
             let (key_id, bound) = (row.key().to_owned(), bound(row));
-            let key = self.0.get(row.whose().0).and_then(|ring| ring.get(&key_id)).cloned();
+            let key = self.0.get(row.whose().0).and_then(|ring| ring.get(&key_id)).map(DataKey::cipher);
             for envelope in row.envelopes().filter(|envelope| !envelope.payload.is_empty()) {
                 let key = key.as_ref().ok_or_else(|| Error::Internal(format!("a row of {} has no key", R::TABLE)))?;
                 let nonce = nonces.next().ok_or_else(|| Error::Internal("too many envelopes".into()))?;
-                *envelope.payload = seal(key, nonce, &bound, envelope.payload)?;
+                *envelope.payload = key.seal(*nonce, &bound, envelope.payload)?;
                 (*envelope.format, *envelope.key_id) = (SEALED, key_id.clone());
             }
         }
@@ -169,30 +166,10 @@ fn unseal<R: Enveloped>(rings: &Rings, row: &mut R) -> Result<bool> {
         }
         let Some(key) = ring.and_then(|ring| ring.get(envelope.key_id.as_str())) else { return Ok(false) };
         let broken = || Error::Internal(format!("a row of {} was sealed in another place", R::TABLE));
-        open(key, &bound, envelope.payload).ok_or_else(broken)?;
+        key.cipher().open(&bound, envelope.payload).ok_or_else(broken)?;
         *envelope.format = PLAIN;
     }
     Ok(true)
-}
-
-fn seal(key: &DataKey, nonce: &[u8], bound: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
-    let mut sealed = Vec::with_capacity(NONCE + plain.len() + TAG);
-    sealed.extend_from_slice(nonce);
-    sealed.extend_from_slice(plain);
-    let tag = key.cipher().encrypt_in_place_detached(nonce.into(), bound, &mut sealed[NONCE..]);
-    sealed.extend_from_slice(&tag.map_err(|_| Error::Internal("cannot seal".into()))?);
-    Ok(sealed)
-}
-
-/// Puts the plain bytes in the place of the sealed ones; none if those are not whole, or are of another place.
-fn open(key: &DataKey, bound: &[u8], payload: &mut Vec<u8>) -> Option<()> {
-    let plain = payload.len().checked_sub(NONCE + TAG)?;
-    let (nonce, sealed) = payload.split_at_mut(NONCE);
-    let (sealed, tag) = sealed.split_at_mut(plain);
-    key.cipher().decrypt_in_place_detached((&*nonce).into(), bound, sealed, (&*tag).into()).ok()?;
-    payload.truncate(NONCE + plain);
-    payload.drain(..NONCE);
-    Some(())
 }
 
 /// What sealed bytes are bound to.

@@ -3,24 +3,20 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-use aes_gcm::{
-    Aes256Gcm, KeyInit as _,
-    aead::{Aead as _, AeadCore as _, OsRng, Payload},
-};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::DataKey;
+use super::{
+    DataKey,
+    cipher::{self, Cipher, KEY, NONCE},
+};
 use crate::{Error, Result, check::Faults};
-
-/// Bytes of a nonce, which stands before what was sealed with it.
-const NONCE: usize = 12;
 
 /// The master keys in the order of their file, newest last.
 pub struct Masters(Vec<Master>);
 
 struct Master {
     id: String,
-    cipher: Aes256Gcm,
+    cipher: Cipher,
 }
 
 impl Masters {
@@ -44,7 +40,7 @@ impl Masters {
 
     /// The text of a new file with one master key.
     pub fn generate(id: &str) -> String {
-        format!("{id} {}\n", BASE64_STANDARD.encode(Aes256Gcm::generate_key(OsRng)))
+        format!("{id} {}\n", BASE64_STANDARD.encode(cipher::draw_key()))
     }
 
     /// The id of the newest, under which new keys are wrapped.
@@ -60,10 +56,9 @@ impl Masters {
     /// Wraps a key under the newest master, bound to `bound`. Answers with the master's id and the bytes.
     pub(super) async fn wrap(&self, bound: Vec<u8>, key: &DataKey) -> Result<(String, Vec<u8>)> {
         let master = self.0.last().ok_or_else(|| Error::Internal("no master key".into()))?;
-        let nonce = Aes256Gcm::generate_nonce(OsRng);
-        let payload = Payload { msg: &key.0[..], aad: &bound };
-        let sealed = master.cipher.encrypt(&nonce, payload).map_err(|_| Error::Internal("cannot wrap a key".into()))?;
-        Ok((master.id.clone(), [&nonce[..], &sealed].concat()))
+        let mut nonce = [0; NONCE];
+        cipher::draw(&mut nonce);
+        Ok((master.id.clone(), master.cipher.seal(nonce, &bound, &key.0[..])?))
     }
 
     /// Unwraps a key. Errors: internal, if its master is not known, is another under the same id, or if the bytes were
@@ -72,10 +67,9 @@ impl Masters {
         let fault = |why: &str| Error::Internal(format!("a key under the master {master_id} {why}"));
         let master = self.0.iter().find(|master| master.id == master_id);
         let master = master.ok_or_else(|| fault("has lost it"))?;
-        let (nonce, sealed) = wrapped.split_at_checked(NONCE).ok_or_else(|| fault("is too short"))?;
-        let payload = Payload { msg: sealed, aad: &bound };
-        let key = master.cipher.decrypt(nonce.into(), payload).map_err(|_| fault("does not unwrap"))?;
-        let key: [u8; 32] = key.try_into().map_err(|_| fault("has another length"))?;
+        let mut key = wrapped.to_vec();
+        master.cipher.open(&bound, &mut key).ok_or_else(|| fault("does not unwrap"))?;
+        let key: [u8; KEY] = key.try_into().map_err(|_| fault("has another length"))?;
         Ok(DataKey(Arc::new(key)))
     }
 }
@@ -92,6 +86,6 @@ fn parse(line: &str) -> Result<Master, &'static str> {
     faults.name("id", id, 64);
     faults.finish().map_err(|_| "has an id of other characters than a-z, 0-9 and _")?;
     let key = BASE64_STANDARD.decode(key.trim()).map_err(|_| "holds a key that is not base64")?;
-    let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| "holds a key that is not of 32 bytes")?;
-    Ok(Master { id: id.to_owned(), cipher })
+    let key: [u8; KEY] = key.try_into().map_err(|_| "holds a key that is not of 32 bytes")?;
+    Ok(Master { id: id.to_owned(), cipher: Cipher::new(&key) })
 }
