@@ -178,7 +178,7 @@ impl Vault {
             .columns(columns.map(|column| (entity::Entity, column)))
             .from_values(ids.iter().copied(), Alias::new(WANTED))
             .join(JoinType::InnerJoin, entity::Entity, of_tenant.and(of_key));
-        let lists = lists::read(db, select, ["key_id", "master_id"], "wrapped").await?;
+        let lists = lists::read(db, select, ["key_id", "master_id"], Some("wrapped")).await?;
         let rows = lists.rows()?;
         let mut found = Ring::with_capacity(rows.len());
         for ([id, master_id], wrapped) in rows {

@@ -21,7 +21,7 @@ pub struct Lists<const N: usize> {
 }
 
 /// Reads the rows that a statement selects, in its order: the texts or numbers of some of its columns, and the bytes of
-/// another. None of these may be null.
+/// another, if any are wanted. None of these may be null.
 ///
 /// # Errors
 /// Whatever the database refuses.
@@ -29,7 +29,7 @@ pub async fn read<const N: usize>(
     db: &impl ConnectionTrait,
     rows: SelectStatement,
     texts: [&str; N],
-    bytes: &str,
+    bytes: Option<&str>,
 ) -> Result<Lists<N>> {
     let (text, joined) = match db.get_database_backend() {
         DbBackend::Postgres => ("string_agg(CAST(# AS text), chr(10))", "string_agg(#, ''::bytea)"),
@@ -40,7 +40,10 @@ pub async fn read<const N: usize>(
     for column in texts {
         select.expr(of(text, format!(r#""{column}""#)));
     }
-    select.expr(of(text, format!(r#"length("{bytes}")"#))).expr(of(joined, format!(r#""{bytes}""#)));
+    select.expr(of(text, bytes.map_or("0".to_owned(), |bytes| format!(r#"length("{bytes}")"#))));
+    if let Some(bytes) = bytes {
+        select.expr(of(joined, format!(r#""{bytes}""#)));
+    }
     select.from_subquery(rows, Alias::new("listed"));
     let row = db.query_one(&select).await?.ok_or_else(|| Error::Internal("lists of nothing".into()))?;
     let list = |place| Ok::<_, Error>(row.try_get_by_index::<Option<String>>(place)?.unwrap_or_default());
@@ -48,7 +51,9 @@ pub async fn read<const N: usize>(
     for (place, texts) in lists.texts.iter_mut().enumerate() {
         *texts = list(place)?;
     }
-    lists.bytes = row.try_get_by_index::<Option<Vec<u8>>>(N + 1)?.unwrap_or_default();
+    if bytes.is_some() {
+        lists.bytes = row.try_get_by_index::<Option<Vec<u8>>>(N + 1)?.unwrap_or_default();
+    }
     Ok(lists)
 }
 
@@ -59,7 +64,7 @@ impl<const N: usize> fmt::Debug for Lists<N> {
 }
 
 impl<const N: usize> Lists<N> {
-    /// The rows.
+    /// The rows; their bytes are none where none were wanted.
     ///
     /// # Errors
     /// Internal, if values do not belong together: a text has a line's end in it.

@@ -41,7 +41,8 @@ async fn rows_come_as_lists_in_their_order() {
     test::each(Migrator, async |store| {
         let table = Schema::new(store.read().get_database_backend()).create_table_from_entity(Entity);
         store.read().execute(&table).await.unwrap();
-        let list = async |order| lists::read(store.read(), ordered(order), ["id", "text"], "bytes").await.unwrap();
+        let list =
+            async |order| lists::read(store.read(), ordered(order), ["id", "text"], Some("bytes")).await.unwrap();
         assert_eq!(list(Order::Asc).await.rows().unwrap(), []);
 
         // Nothing, all that text may hold, and bytes that are no text.
@@ -68,6 +69,10 @@ async fn rows_come_as_lists_in_their_order() {
         };
         let lists = list(Order::Asc).await;
         assert_eq!(lists.rows().unwrap().into_iter().map(model).collect::<Vec<_>>(), rows);
+        let texts = lists::read(store.read(), ordered(Order::Asc), ["text", "id"], None).await.unwrap();
+        let ids = rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>();
+        let expected: Vec<_> = rows.iter().zip(&ids).map(|(row, id)| ([row.text.as_str(), id], &[][..])).collect();
+        assert_eq!(texts.rows().unwrap(), expected);
         let lists = list(Order::Desc).await;
         assert_eq!(lists.rows().unwrap().into_iter().rev().map(model).collect::<Vec<_>>(), rows);
     })
@@ -82,9 +87,9 @@ async fn a_text_of_two_lines_is_an_error_and_no_other_row() {
             select.expr_as(text, "text").expr_as(bytes, "bytes");
             select
         };
-        let lists = lists::read(store.read(), one("a\nb", vec![1, 2]), ["text"], "bytes").await.unwrap();
+        let lists = lists::read(store.read(), one("a\nb", vec![1, 2]), ["text"], Some("bytes")).await.unwrap();
         assert!(lists.rows().is_err());
-        let lists = lists::read(store.read(), one("a", vec![1, 2]), ["text"], "bytes").await.unwrap();
+        let lists = lists::read(store.read(), one("a", vec![1, 2]), ["text"], Some("bytes")).await.unwrap();
         assert_eq!(lists.rows().unwrap(), [(["a"], &[1, 2][..])]);
     })
     .await;

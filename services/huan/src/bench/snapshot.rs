@@ -102,7 +102,7 @@ fn bare(rows: u32, customers: u32) -> Result<f64> {
         columns.add(&row).ok_or_else(|| Failure::new("a vector that cannot be read".to_owned()))?;
     }
     let mut part = Part::new(&table).map_err(failed)?;
-    part.write(&columns.finish().map_err(|error| Failure::new(error.to_string()))?).map_err(failed)?;
+    part.write(&[columns.finish().map_err(|error| Failure::new(error.to_string()))?]).map_err(failed)?;
     let file = Bytes::from(part.finish().map_err(failed)?);
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?.with_batch_size(8192);
     let batches: Vec<RecordBatch> =

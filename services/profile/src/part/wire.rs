@@ -5,8 +5,9 @@
 use prost::Message as _;
 use prost_types::Timestamp;
 
-/// What a value begins with that is a number: field 1, eight bytes.
-const NUMBER: u8 = 1 << 3 | 1;
+/// What a value that is a number begins with, as most are: field 2 of the vector, of nine bytes, which are field 1 of the
+/// value, of eight.
+const NUMBER: [u8; 3] = [2 << 3 | 2, 9, 1 << 3 | 1];
 
 /// A vector of which nothing was copied.
 #[derive(Debug, Default, PartialEq)]
@@ -42,6 +43,11 @@ impl<'a> Vector<'a> {
         self.tags.clear();
         self.as_of_time = None;
         while !bytes.is_empty() {
+            if let Some((number, rest)) = bytes.strip_prefix(&NUMBER).and_then(<[u8]>::split_first_chunk) {
+                self.values.push(Some(Value::Number(f64::from_le_bytes(*number))));
+                bytes = rest;
+                continue;
+            }
             match field(&mut bytes)? {
                 (1, Field::Bytes(mut numbers)) => {
                     while !numbers.is_empty() {
@@ -60,13 +66,8 @@ impl<'a> Vector<'a> {
     }
 }
 
-/// The last of a value's kinds, as of any field that is there more than once. Most are a number, and all there is.
+/// The last of a value's kinds, as of any field that is there more than once.
 fn value(mut bytes: &[u8]) -> Option<Option<Value<'_>>> {
-    if let [NUMBER, number @ ..] = bytes
-        && let Ok(number) = number.try_into()
-    {
-        return Some(Some(Value::Number(f64::from_le_bytes(number))));
-    }
     let mut kind = None;
     while !bytes.is_empty() {
         kind = match field(&mut bytes)? {

@@ -1,5 +1,7 @@
 //! Parts of a snapshot as they are made: filled with pages of customers while these come, and then closed.
 
+use std::mem::take;
+
 use huan_chassis::{Error, Result};
 use object_store::PutPayload;
 use parquet::errors::ParquetError;
@@ -59,16 +61,22 @@ pub async fn fill_part(table: Table, pages: Pages) -> Result<Option<(Filled, Pag
 fn fill(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> Result<Option<(Filled, Pages)>> {
     let mut part = Part::new(table).map_err(broken)?;
     let (mut ends, mut row_count) = (None, 0);
+    let (mut waiting, mut written) = (Vec::new(), 0);
     while row_count + table.rows_a_page() <= table.rows_a_part()
         && dropped.try_recv() == Err(TryRecvError::Empty)
         && let Some(page) = pages.blocking_recv()
     {
         let page = Handle::current().block_on(page).map_err(|error| Error::Internal(error.to_string()))??;
         let Some(Page { columns, ends: (first, last) }) = page else { continue };
-        part.write(&columns).map_err(broken)?;
         row_count += columns.num_rows();
         ends = Some((ends.map_or(first, |(first, _)| first), last));
+        waiting.push(columns);
+        if row_count - written >= table.rows_a_write() {
+            part.write(&take(&mut waiting)).map_err(broken)?;
+            written = row_count;
+        }
     }
+    part.write(&waiting).map_err(broken)?;
     let Some((first_customer_id, last_customer_id)) = ends else {
         return Ok(None);
     };

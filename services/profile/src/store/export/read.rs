@@ -1,7 +1,7 @@
 //! Reading customers and their vectors in the order of their numbers, some pages ahead of whoever writes them. Each page
 //! is made columns by a task of its own: whoever writes those works alone, and is what all others wait for.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use arrow_array::RecordBatch;
 use huan_chassis::{
@@ -9,7 +9,7 @@ use huan_chassis::{
     store::lists,
     vault::{Envelope, Enveloped},
 };
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, yield_now},
@@ -24,8 +24,8 @@ use crate::{
     },
 };
 
-/// Pages that wait for whoever writes them.
-const AHEAD: usize = 8;
+/// Pages that wait for whoever writes them: as many rows as are written at once come while those before them are written.
+const AHEAD: usize = 16;
 
 /// A customer as it is read.
 #[derive(Debug)]
@@ -76,18 +76,18 @@ pub fn ahead(store: &Store, table: &Table, tenant: &str, after: &str) -> Pages {
     let (tenant, mut after) = (tenant.to_owned(), after.to_owned());
     tokio::spawn(async move {
         loop {
-            let sealed = read(&store, &tenant, &after, table.rows_a_page()).await;
-            let goes_on = match sealed.as_deref().map(<[Read]>::last) {
+            let read = match read(&store, &tenant, &after, table.rows_a_page()).await {
                 Ok(None) => return,
-                Ok(Some(last)) => {
-                    after.clone_from(&last.customer_id);
-                    true
+                Ok(Some((sealed, last))) => {
+                    after = last;
+                    Ok(sealed)
                 }
-                Err(_) => false,
+                Err(error) => Err(error),
             };
+            let goes_on = read.is_ok();
             let (store, table) = (store.clone(), table.clone());
             let page = tokio::spawn(async move {
-                let opened = store.db.vault()?.unseal_in_passing(sealed?).await?;
+                let opened = store.db.vault()?.unseal_in_passing(read?).await?;
                 // Half a millisecond's work each: others take their turn between.
                 yield_now().await;
                 columns(&table, opened)
@@ -115,34 +115,43 @@ fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
     Ok(Some(Page { columns, ends }))
 }
 
-/// So many customers with a vector after one. Both tables are read by ranges of the same key.
-async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<Vec<Read>> {
-    let same = |column: vector::Column, other: customer::Column| {
-        Expr::col((vector::Entity, column)).eq(Expr::col((customer::Entity, other)))
-    };
-    let of_customer = same(vector::Column::Tenant, customer::Column::Tenant)
-        .and(same(vector::Column::CustomerId, customer::Column::CustomerId));
-    let mut query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
-    QuerySelect::query(&mut query).inner_join(customer::Entity, of_customer);
-    let query = query
-        .filter(Expr::col((vector::Entity, vector::Column::CustomerId)).gt(after))
-        .order_by_asc(vector::Column::CustomerId);
-    let query = query.column(vector::Column::CustomerId).column(customer::Column::CustomerKey);
+/// The next customers after one, and the last of them; none at the end. Those without a vector are left out. Both tables are
+/// read by ranges of the same key: a join would seek each customer's vector.
+async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<Option<(Vec<Read>, String)>> {
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant)).select_only();
+    let query = query.filter(customer::Column::CustomerId.gt(after)).order_by_asc(customer::Column::CustomerId);
+    let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerKey);
     let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
-    let mut query = query.column(vector::Column::Format).column(vector::Column::Payload).limit(rows as u64);
-    let texts = ["customer_id", "customer_key", "customer_type", "owner_path", "format"];
-    let lists = lists::read(store.db.read(), QuerySelect::query(&mut query).take(), texts, "payload").await?;
-    let read = |([customer_id, customer_key, kind, owner_path, format], payload): ([&str; 5], &[u8])| {
-        Some(Read {
+    let texts = ["customer_id", "customer_key", "customer_type", "owner_path"];
+    let customers = lists::read(store.db.read(), query.limit(rows as u64).into_query(), texts, None).await?;
+    let customers = customers.rows()?;
+    let Some(([last, ..], _)) = customers.last() else { return Ok(None) };
+
+    let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
+    let query = query.filter(vector::Column::CustomerId.gt(after)).filter(vector::Column::CustomerId.lte(*last));
+    let query = query.order_by_asc(vector::Column::CustomerId).column(vector::Column::CustomerId);
+    let query = query.column(vector::Column::Format).column(vector::Column::Payload).into_query();
+    let vectors = lists::read(store.db.read(), query, ["customer_id", "format"], Some("payload")).await?;
+    let mut vectors = vectors.rows()?.into_iter().peekable();
+
+    let mut read = Vec::with_capacity(customers.len());
+    for ([customer_id, customer_key, customer_type, owner_path], _) in &customers {
+        // One that has come since is none of them.
+        while vectors.next_if(|([id, _], _)| id < customer_id).is_some() {}
+        let Some(([_, format], payload)) = vectors.next_if(|([id, _], _)| id == customer_id) else { continue };
+        read.push(Read {
             tenant: tenant.to_owned(),
-            customer_id: customer_id.to_owned(),
-            customer_key: customer_key.to_owned(),
-            customer_type: kind.parse().ok()?,
-            owner_path: owner_path.to_owned(),
-            format: format.parse().ok()?,
+            customer_id: (*customer_id).to_owned(),
+            customer_key: (*customer_key).to_owned(),
+            customer_type: number(customer_type)?,
+            owner_path: (*owner_path).to_owned(),
+            format: number(format)?,
             payload: payload.to_vec(),
-        })
-    };
-    let rows: Option<Vec<Read>> = lists.rows()?.into_iter().map(read).collect();
-    rows.ok_or_else(|| Error::Internal("a number that is none".to_owned()))
+        });
+    }
+    Ok(Some((read, (*last).to_owned())))
+}
+
+fn number<N: FromStr>(text: &str) -> Result<N> {
+    text.parse().map_err(|_| Error::Internal("a number that is none".to_owned()))
 }
