@@ -166,7 +166,7 @@ fn place(builder: ParquetRecordBatchReaderBuilder<Bytes>, customer_key: &str) ->
 }
 
 /// How parts are written: zstd, in row groups of bounded size.
-pub fn properties() -> Result<WriterProperties, ParquetError> {
+fn properties() -> Result<WriterProperties, ParquetError> {
     let compression = Compression::ZSTD(ZstdLevel::try_new(1)?);
     Ok(WriterProperties::builder()
         .set_compression(compression)
