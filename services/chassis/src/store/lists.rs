@@ -20,8 +20,9 @@ pub struct Lists<const N: usize> {
     bytes: Vec<u8>,
 }
 
-/// Reads the rows that a statement selects, in its order: the texts or numbers of some of its columns, and the bytes of
-/// another, if any are wanted. None of these may be null.
+/// Reads the rows that a statement selects: the texts or numbers of some of its columns, and the bytes of another, if any
+/// are wanted. None of these may be null. They keep the statement's order if it has a limit; else PostgreSQL, from version 16
+/// on, may gather what several of its processes read.
 ///
 /// # Errors
 /// Whatever the database refuses.

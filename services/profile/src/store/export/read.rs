@@ -1,7 +1,7 @@
 //! Reading customers and their vectors in the order of their numbers, some pages ahead of whoever writes them. Each page
 //! is made columns by a task of its own: whoever writes those works alone, and is what all others wait for.
 
-use std::{str::FromStr, sync::Arc};
+use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use arrow_array::RecordBatch;
 use huan_chassis::{
@@ -129,16 +129,19 @@ async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<O
 
     let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
     let query = query.filter(vector::Column::CustomerId.gt(after)).filter(vector::Column::CustomerId.lte(*last));
-    let query = query.order_by_asc(vector::Column::CustomerId).column(vector::Column::CustomerId);
-    let query = query.column(vector::Column::Format).column(vector::Column::Payload).into_query();
+    let query = query
+        .column(vector::Column::CustomerId)
+        .column(vector::Column::Format)
+        .column(vector::Column::Payload)
+        .into_query();
     let vectors = lists::read(store.db.read(), query, ["customer_id", "format"], Some("payload")).await?;
-    let mut vectors = vectors.rows()?.into_iter().peekable();
+    // By name, since PostgreSQL may gather a range in any order where nothing limits it.
+    let mut vectors: HashMap<&str, _> =
+        vectors.rows()?.into_iter().map(|([id, format], payload)| (id, (format, payload))).collect();
 
     let mut read = Vec::with_capacity(customers.len());
     for ([customer_id, customer_key, customer_type, owner_path], _) in &customers {
-        // One that has come since is none of them.
-        while vectors.next_if(|([id, _], _)| id < customer_id).is_some() {}
-        let Some(([_, format], payload)) = vectors.next_if(|([id, _], _)| id == customer_id) else { continue };
+        let Some((format, payload)) = vectors.remove(customer_id) else { continue };
         read.push(Read {
             tenant: tenant.to_owned(),
             customer_id: (*customer_id).to_owned(),
