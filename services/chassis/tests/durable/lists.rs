@@ -79,6 +79,63 @@ async fn rows_come_as_lists_in_their_order() {
     .await;
 }
 
+mod varied {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "varied")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        pub is_odd: bool,
+        pub text: String,
+        pub small: i16,
+        pub first: Vec<u8>,
+        pub some_text: Option<String>,
+        pub some_number: Option<i32>,
+        pub is_some: Option<bool>,
+        pub second: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[tokio::test]
+async fn a_table_is_read_whole_with_its_nulls() {
+    use varied::{ActiveModel, Column, Entity, Model};
+
+    test::each(Migrator, async |store| {
+        let table = Schema::new(store.read().get_database_backend()).create_table_from_entity(Entity);
+        store.read().execute(&table).await.unwrap();
+        let ordered = |order| Entity::find().order_by(Column::Id, order).into_query();
+        let all = async |order| lists::all::<Entity>(store.read(), ordered(order)).await.unwrap();
+        assert_eq!(all(Order::Asc).await, []);
+
+        let row = |id: i64| Model {
+            id: i64::MAX - 600 + id,
+            is_odd: id % 2 == 1,
+            text: ["", "甲"][id as usize % 2].to_owned(),
+            small: i16::MIN + id as i16,
+            first: vec![id as u8; id as usize % 3],
+            some_text: (id % 3 > 0).then(|| format!("{id}")),
+            some_number: (id % 5 > 0).then_some(i32::MAX - id as i32),
+            is_some: (id % 7 > 0).then_some(id % 7 > 3),
+            second: vec![0, id as u8, 255],
+        };
+        let mut rows: Vec<Model> = (0..600).map(row).collect();
+        let tx = store.begin().await.unwrap();
+        write::<_, ActiveModel>(&tx, rows.clone(), Conflict::Fail).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(all(Order::Asc).await, rows);
+        rows.reverse();
+        assert_eq!(all(Order::Desc).await, rows);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_text_of_two_lines_is_an_error_and_no_other_row() {
     test::each(Migrator, async |store| {

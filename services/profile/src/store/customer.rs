@@ -9,13 +9,14 @@ use huan_chassis::{
     page::Page,
     server::Owners,
     store::{
-        Tx, is_unique_violation,
+        Tx, is_unique_violation, lists,
         rows::{among, runs},
     },
 };
 use huan_proto::profile::v1 as pb;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 
 use super::{
@@ -271,7 +272,7 @@ pub async fn lock_sealed(tx: &Tx, tenant: &str, ids: &[String]) -> Result<Vec<cu
         let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant));
         let query =
             query.filter(among(&**tx, customer::Column::CustomerId, ids)).order_by_asc(customer::Column::CustomerId);
-        rows.extend(query.lock_exclusive().all(&**tx).await?);
+        rows.extend(lists::all::<customer::Entity>(&**tx, query.lock_exclusive().into_query()).await?);
     }
     Ok(rows)
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use huan_chassis::{
     Result,
-    store::{Tx, rows::runs},
+    store::{Tx, lists, rows::runs},
 };
 use sea_orm::{
-    ConnectionTrait, ExprTrait, FromQueryResult, Iterable, JoinType,
+    ExprTrait, Iterable, JoinType,
     sea_query::{Alias, Expr, Query, SelectStatement},
 };
 use tokio::task::yield_now;
@@ -50,10 +50,8 @@ pub(super) async fn packed_days(
     days.sort_unstable();
     let mut found = HashMap::with_capacity(days.len());
     for days in runs(&days) {
-        let rows = tx.query_all(&select_days(tenant, days)).await?;
+        let mut rows = lists::all::<event_day::Entity>(&**tx, select_days(tenant, days)).await?;
         yield_now().await;
-        let rows = rows.iter().map(|row| event_day::Model::from_query_result(row, ""));
-        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
         // A run's last day comes again for each place that it fills.
         rows.dedup_by(|one, other| (&one.customer_id, one.day) == (&other.customer_id, other.day));
         for row in tx.vault()?.unseal_known::<event_day::Model>(rows).await? {

@@ -6,13 +6,13 @@ use huan_chassis::{
     Error, Result,
     page::Page,
     store::{
-        Tx,
+        Tx, lists,
         rows::{among, runs},
     },
     vault::Vault,
 };
 use huan_proto::profile::v1 as pb;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use super::{CHUNK, Store, UNKNOWN, customer, entity::holding, one_of, seal::upsert_sealed, tenant::View, vector};
 use crate::{convert, vector::OpenHolding};
@@ -110,11 +110,14 @@ pub async fn open(
         let query = query.filter(among(db, holding::Column::CustomerId, ids)).select_only();
         let query = query.column(holding::Column::CustomerId).column(holding::Column::Kind);
         let query = query.column(holding::Column::BalanceMinor).column(holding::Column::OpenDay);
-        let rows: Vec<(String, String, i64, i32, Option<i32>)> =
-            query.column(holding::Column::CloseDay).into_tuple().all(db).await?;
-        for (customer_id, kind, balance_minor, open_day, close_day) in rows {
-            if open_day <= day && close_day.is_none_or(|close_day| close_day > day) {
-                found.entry(customer_id).or_default().push(OpenHolding { kind, balance_minor });
+        let query = query.column(holding::Column::CloseDay).into_query();
+        let columns = ["customer_id", "kind", "balance_minor", "open_day", "close_day"];
+        let lists = lists::read(db, query, columns, None).await?;
+        for ([customer_id, kind, balance_minor, open_day, close_day], _) in lists.rows()? {
+            let close_day = if close_day.is_empty() { i32::MAX } else { lists::number(close_day)? };
+            if lists::number::<i32>(open_day)? <= day && close_day > day {
+                let holding = OpenHolding { kind: kind.to_owned(), balance_minor: lists::number(balance_minor)? };
+                found.entry(customer_id.to_owned()).or_default().push(holding);
             }
         }
     }

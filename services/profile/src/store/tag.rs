@@ -6,12 +6,12 @@ use huan_chassis::{
     Error, Result, clock,
     page::Page,
     store::{
-        Tx,
+        Tx, lists,
         rows::{among, runs},
     },
 };
 use huan_proto::profile::v1 as pb;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{
     Store, UNKNOWN, before, customer,
@@ -162,9 +162,12 @@ pub async fn names(tx: &Tx, tenant: &str, ids: &[&str], now: i64) -> Result<Hash
         let query = tag::Entity::find().filter(tag::Column::Tenant.eq(tenant));
         let query = query.filter(among(&**tx, tag::Column::CustomerId, ids)).select_only();
         let query = query.column(tag::Column::CustomerId).column(tag::Column::Name);
-        let rows: Vec<(String, String, i64)> = query.column(tag::Column::ExpireTime).into_tuple().all(&**tx).await?;
-        for (customer_id, name, _) in rows.into_iter().filter(|(_, _, expire_time)| *expire_time > now) {
-            found.entry(customer_id).or_default().push(name);
+        let query = query.column(tag::Column::ExpireTime).into_query();
+        let lists = lists::read(&**tx, query, ["customer_id", "name", "expire_time"], None).await?;
+        for ([customer_id, name, expire_time], _) in lists.rows()? {
+            if lists::number::<i64>(expire_time)? > now {
+                found.entry(customer_id.to_owned()).or_default().push(name.to_owned());
+            }
         }
     }
     found.values_mut().for_each(|names| names.sort());

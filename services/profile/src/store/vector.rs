@@ -9,12 +9,12 @@ use huan_chassis::{
     Result, clock,
     feed::{self, Position},
     store::{
-        Tx,
+        Tx, lists,
         rows::{among, runs},
     },
 };
 use huan_proto::profile::v1::{self as pb, profile_change::Change};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait};
 use tokio::task::yield_now;
 
 use super::{
@@ -176,7 +176,8 @@ async fn written(tx: &Tx, tenant: &str, roots: &[Root]) -> Result<HashMap<String
     let ids: Vec<&str> = roots.iter().map(|root| root.customer.customer_id.as_str()).collect();
     for ids in runs(&ids) {
         let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant));
-        let rows = query.filter(among(&**tx, vector::Column::CustomerId, ids)).all(&**tx).await?;
+        let query = query.filter(among(&**tx, vector::Column::CustomerId, ids));
+        let rows = lists::all::<vector::Entity>(&**tx, query.into_query()).await?;
         // Whoever is joined with this asks the database while they are opened.
         yield_now().await;
         let rows = tx.vault()?.unseal_known(rows).await?;

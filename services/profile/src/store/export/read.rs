@@ -1,7 +1,7 @@
 //! Reading customers and their vectors in the order of their numbers, some pages ahead of whoever writes them. Each page
 //! is made columns by a task of its own: whoever writes those works alone, and is what all others wait for.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::RecordBatch;
 use huan_chassis::{
@@ -146,15 +146,11 @@ async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<O
             tenant: tenant.to_owned(),
             customer_id: (*customer_id).to_owned(),
             customer_key: (*customer_key).to_owned(),
-            customer_type: number(customer_type)?,
+            customer_type: lists::number(customer_type)?,
             owner_path: (*owner_path).to_owned(),
-            format: number(format)?,
+            format: lists::number(format)?,
             payload: payload.to_vec(),
         });
     }
     Ok(Some((read, (*last).to_owned())))
-}
-
-fn number<N: FromStr>(text: &str) -> Result<N> {
-    text.parse().map_err(|_| Error::Internal("a number that is none".to_owned()))
 }
