@@ -44,7 +44,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// what nobody else has written stays true. Each of those that read forgets what it kept with the next commit.
 const CACHE: (&str, &str) = ("-32768", "-4096");
 /// Pages of the log after which a commit moves it into the file, four times as many as `checkpoint` leaves there.
-const LOG: &str = "262144";
+const LOG: &str = "1048576";
 /// Rows that a SQLite connection reads ahead.
 const ROWS: usize = 500;
 /// A PostgreSQL connection that was idle for longer is tried before it is used.

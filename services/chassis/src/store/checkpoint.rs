@@ -18,9 +18,9 @@ use crate::Result;
 /// How often it is done, if anything was committed. A commit meanwhile waits for the same disk, the longer the more there is
 /// to move; and what is moved more often is moved more times.
 const EVERY: Duration = Duration::from_millis(150);
-/// Pages in the log, 256 MB, from which on it is made to begin again at its start: writers wait while the last of it is
-/// moved, as long as a request takes. SQLite reads as much in a tenth of a second when it starts after a crash.
-const LONG: i64 = 65_536;
+/// Pages in the log, 1 GB, from which on it is made to begin again at its start: writers wait while the last of it is moved,
+/// as long as a request or two take. SQLite reads as much in half a second when it starts after a crash.
+const LONG: i64 = 262_144;
 
 /// What it takes to move a log.
 struct Log {
@@ -56,6 +56,8 @@ impl Log {
         if self.moved().await? <= LONG {
             return Ok(());
         }
+        // What was committed meanwhile: the less is left, the shorter they wait.
+        self.moved().await?;
         let _permit = self.writer.acquire().await.expect("the semaphore is never closed");
         self.moved().await.map(|_| ())
     }

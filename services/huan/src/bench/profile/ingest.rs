@@ -23,6 +23,10 @@ use crate::{
     load::Door,
 };
 
+/// Customers at least, and the most of each one's events, the newest: among fewer customers those of a commit are met again
+/// and again, which is written once.
+const CUSTOMERS: u32 = 10_000;
+const EVENTS: usize = 50;
 /// Events in a request, and rows in a bare transaction.
 const BATCH: usize = 1000;
 /// Rows in a bare statement, which stays below SQLite's limit of bound values.
@@ -36,8 +40,9 @@ const SMALL_IN_FLIGHT: usize = IN_FLIGHT * BATCH / SMALL;
 
 /// Measures on a service of its own.
 pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
-    let bank = demo::bank(1, options.customers)?;
-    let mut events: Vec<pb::Event> = bank.customers().flat_map(|sim: Sim| sim.events()).collect();
+    let bank = demo::bank(1, options.customers.max(CUSTOMERS))?;
+    let newest = |sim: Sim| sim.events().into_iter().rev().take(EVENTS);
+    let mut events: Vec<pb::Event> = bank.customers().flat_map(newest).collect();
     // As they happen, and not one customer after the other: hardly two in a request are of the same one.
     events.sort_by_key(|event| event.occur_time.as_ref().map_or(0, |time| time.seconds));
     let service = Service::with_customers(place, &bank).await?;
