@@ -54,7 +54,7 @@ impl<const N: usize> Lists<N> {
 }
 
 /// Reads the rows of a table that a statement selects whole, in its order: as lists where that costs less. PostgreSQL's
-/// come many at a time as they are.
+/// come many at a time as they are. In a column that may be null, an empty text is read as null.
 ///
 /// # Errors
 /// Whatever the database refuses; internal, for a column that is neither text nor whole number, truth nor bytes.
