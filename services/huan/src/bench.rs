@@ -50,7 +50,7 @@ pub struct Options {
     /// Write the rows to this file, as a JSON array.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Customers of the simulated bank that calls are spread over.
+    /// Customers of the simulated bank that calls are spread over; profile-ingest takes 10000 at least.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
     customers: u32,
     /// How long each rate is measured, in seconds.
