@@ -49,6 +49,10 @@ const DOUBLED: &str = r#"
     WHERE s.schemaname = current_schema() AND pg_has_role(c.relowner, 'USAGE')
       AND s.n_mod_since_analyze > 500 AND s.n_live_tup >= 2 * greatest(c.reltuples, 0)"#;
 
+/// Of this many times 300 rows, a tenth of what PostgreSQL looks at by itself: 30 ms of a core instead of 300, while events are
+/// waited for, and as good a number of customers. Its own look follows.
+const FEW: &str = "SET LOCAL default_statistics_target = 10";
+
 impl Store {
     /// Keeps PostgreSQL's statistics for as long as there is a store.
     pub(super) fn spawn_statistics(&self) {
@@ -77,7 +81,10 @@ async fn for_ever(db: DatabaseConnection, commits: Weak<AtomicU64>) {
 async fn analyse(db: &DatabaseConnection) -> Result<()> {
     for row in db.query_all_raw(Statement::from_string(DbBackend::Postgres, DOUBLED)).await? {
         let name: String = row.try_get_by_index(0)?;
-        db.execute_unprepared(&format!("ANALYZE {name}")).await?;
+        let tx = db.begin().await?;
+        tx.execute_unprepared(FEW).await?;
+        tx.execute_unprepared(&format!("ANALYZE {name}")).await?;
+        tx.commit().await?;
     }
     Ok(())
 }
