@@ -11,12 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use huan_chassis::{Result, clock, feed, store::Tx};
+use futures::TryStreamExt;
+use huan_chassis::{
+    Result, clock, feed,
+    store::{Tx, lists},
+};
 use huan_proto::profile::v1::{self as pb, FeatureState};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{
-    Store, customer,
+    CHUNK, Store, customer,
     entity::{customer as customer_entity, event, feature},
     event_day::{packed_days, write_days},
     feature::{grow, is_present, publish},
@@ -184,15 +188,16 @@ async fn backfill(tx: &Tx, view: &View, rows: &[feature::Model], ids: &[String])
     }
     let keys = key_ids(&customer::lock(tx, &view.tenant, ids).await?);
     let mut measured: BTreeMap<(String, i32), Day> = BTreeMap::new();
-    for (customer_id, occur_time, event) in stored(tx, view, &measures, ids).await? {
-        let Some(event_type) = view.types.get(&event.r#type) else { continue };
+    let take = |customer_id: &str, occur_time: i64, event: &pb::Event| {
+        let Some(event_type) = view.types.get(&event.r#type) else { return };
         let wanted = |number| measures.contains(&number);
-        let occurrence = view.plan.occurrence_of(event_type.number, &event, &view.row.secret, wanted);
+        let occurrence = view.plan.occurrence_of(event_type.number, event, &view.row.secret, wanted);
         if !occurrence.measured.is_empty() {
             let day = view.time.day(clock::from_micros(occur_time)).0;
-            measured.entry((customer_id, day)).or_default().add_measured(&occurrence);
+            measured.entry((customer_id.to_owned(), day)).or_default().add_measured(&occurrence);
         }
-    }
+    };
+    stored(tx, view, &measures, ids, take).await?;
     let days = measured.keys().map(|(customer_id, day)| (customer_id.as_str(), *day)).collect();
     let mut packed = packed_days(tx, &view.tenant, days).await?;
     for (key, day) in measured {
@@ -211,9 +216,15 @@ async fn unmeasured(tx: &Tx, tenant: &str, rows: &[feature::Model]) -> Result<Ve
     Ok(wanted.difference(&complete).map(|measure| *measure as u32).collect())
 }
 
-/// The stored events of customers that measures may be met by, each with its customer and moment. Envelopes are opened
-/// only if a measure reads what lies in them.
-async fn stored(tx: &Tx, view: &View, measures: &[u32], ids: &[String]) -> Result<Vec<(String, i64, pb::Event)>> {
+/// Goes over the stored events of customers that measures may be met by, each with its customer and moment. Envelopes are
+/// opened only if a measure reads what lies in them.
+async fn stored(
+    tx: &Tx,
+    view: &View,
+    measures: &[u32],
+    ids: &[String],
+    mut take: impl FnMut(&str, i64, &pb::Event),
+) -> Result<()> {
     let measures: Vec<_> = view.catalogue.measures.iter().filter(|one| measures.contains(&one.number)).collect();
     let mut query = event::Entity::find().filter(event::Column::Tenant.eq(&view.tenant));
     query = query.filter(event::Column::CustomerId.is_in(ids));
@@ -222,23 +233,24 @@ async fn stored(tx: &Tx, view: &View, measures: &[u32], ids: &[String]) -> Resul
         query = query.filter(event::Column::EventType.is_in(types));
     }
     if measures.iter().any(|measure| measure.reads_attributes()) {
-        let open = |row: event::Model| {
-            let attributes = envelope::open::<pb::Event>(row.format, &row.payload)?.attributes;
-            let event = bare(row.source, row.event_type, row.amount_minor);
-            Ok((row.customer_id, row.occur_time, pb::Event { attributes, ..event }))
-        };
-        return tx.vault()?.unseal_known(query.all(&**tx).await?).await?.into_iter().map(open).collect();
+        let mut rows = query.stream(&**tx).await?.try_chunks(CHUNK);
+        while let Some(rows) = rows.try_next().await.map_err(|error| error.1)? {
+            for row in tx.vault()?.unseal_known(rows).await? {
+                let attributes = envelope::open::<pb::Event>(row.format, &row.payload)?.attributes;
+                let event = pb::Event { source: row.source, r#type: row.event_type, attributes, ..Default::default() };
+                take(&row.customer_id, row.occur_time, &pb::Event { amount_minor: row.amount_minor, ..event });
+            }
+        }
+        return Ok(());
     }
-    let columns = [event::Column::CustomerId, event::Column::OccurTime, event::Column::Source];
-    let query = columns.into_iter().fold(query.select_only(), |query, column| query.column(column));
-    let query = query.column(event::Column::EventType).column(event::Column::AmountMinor);
-    let rows: Vec<(String, i64, String, String, i64)> = query.into_tuple().all(&**tx).await?;
-    let bare = |(customer_id, occur_time, source, event_type, amount_minor)| {
-        (customer_id, occur_time, bare(source, event_type, amount_minor))
-    };
-    Ok(rows.into_iter().map(bare).collect())
-}
-
-fn bare(source: String, event_type: String, amount_minor: i64) -> pb::Event {
-    pb::Event { source, r#type: event_type, amount_minor, ..Default::default() }
+    let columns = ["customer_id", "occur_time", "source", "event_type", "amount_minor"];
+    let lists = lists::read(&**tx, query.into_query(), columns, None).await?;
+    let mut event = pb::Event::default();
+    for ([customer_id, occur_time, source, event_type, amount_minor], _) in lists.rows()? {
+        source.clone_into(&mut event.source);
+        event_type.clone_into(&mut event.r#type);
+        event.amount_minor = lists::number(amount_minor)?;
+        take(customer_id, lists::number(occur_time)?, &event);
+    }
+    Ok(())
 }

@@ -212,7 +212,8 @@ async fn day_rows(tx: &Tx, tenant: &str, ids: &[&str], from: i32) -> Result<Hash
     for ids in runs(ids) {
         let query = event_day::Entity::find().filter(event_day::Column::Tenant.eq(tenant));
         let query = query.filter(among(&**tx, event_day::Column::CustomerId, ids));
-        let rows = query.filter(event_day::Column::Day.gte(from)).all(&**tx).await?;
+        let query = query.filter(event_day::Column::Day.gte(from));
+        let rows = lists::all::<event_day::Entity>(&**tx, query.into_query()).await?;
         for row in tx.vault()?.unseal_known(rows).await? {
             found.entry(row.customer_id).or_default().push((row.day, envelope::open(row.format, &row.packed)?));
         }
