@@ -16,6 +16,7 @@ use huan_chassis::{
 };
 use huan_profile::store::migration::Migrator;
 use huan_proto::profile::v1::{self as pb, profile_service_client::ProfileServiceClient};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{Options, Row};
@@ -67,6 +68,16 @@ impl Place {
             Some(server) => fresh(server, what).await?,
         };
         Ok(config::Database { url, max_connections: 8 })
+    }
+
+    /// Lets PostgreSQL have its log's files for writing them again, as it has after its first hours: it makes each anew
+    /// until then, which holds up who commits for 50 ms and more.
+    async fn settle(&self) -> Result<()> {
+        if let Some(server) = &self.postgres {
+            let db = connect(server).await?;
+            db.execute_unprepared("CHECKPOINT").await.map_err(huan_chassis::Error::from)?;
+        }
+        Ok(())
     }
 
     /// An empty store with the service's schema, for what is done without the service.
@@ -132,14 +143,16 @@ impl Service {
     }
 }
 
+async fn connect(server: &str) -> Result<DatabaseConnection> {
+    Database::connect(server).await.map_err(|error| Failure::usage(format!("{server}: {error}")))
+}
+
 /// Makes a database on a server; one of the same name from a run before is removed.
 async fn fresh(server: &str, what: &str) -> Result<String> {
-    use sea_orm::{ConnectionTrait as _, Database, Statement};
     let name = format!("huan_bench_{what}");
-    let db = Database::connect(server).await.map_err(|error| Failure::usage(format!("{server}: {error}")))?;
+    let db = connect(server).await?;
     for statement in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-        let statement = Statement::from_string(db.get_database_backend(), statement);
-        db.execute_raw(statement).await.map_err(huan_chassis::Error::from)?;
+        db.execute_unprepared(&statement).await.map_err(huan_chassis::Error::from)?;
     }
     let (head, query) =
         server.split_once('?').map_or((server, String::new()), |(head, query)| (head, format!("?{query}")));
