@@ -65,7 +65,8 @@ pub struct Options {
     /// Events that the profile bench takes in to see whether memory stays flat; 0 = none.
     #[arg(long, default_value_t = 500_000)]
     events: u64,
-    /// A PostgreSQL server for the profile bench, such as postgres://user@host/postgres: databases and a checkpoint are made on it.
+    /// A PostgreSQL server for the profile bench, such as postgres://user@host/postgres: databases are made on it, and a
+    /// checkpoint.
     #[arg(long)]
     postgres: Option<String>,
     /// The folder of the peers' scripts, segment.py and cluster.py: the segment bench runs beside them.
