@@ -65,8 +65,8 @@ pub struct Options {
     /// Events that the profile bench takes in to see whether memory stays flat; 0 = none.
     #[arg(long, default_value_t = 500_000)]
     events: u64,
-    /// A PostgreSQL server for the profile bench, such as postgres://user@host/postgres: databases are made on it, and a
-    /// checkpoint.
+    /// A PostgreSQL server for the profile and snapshot benches, such as postgres://user@host/postgres: databases are made
+    /// on it, and a checkpoint.
     #[arg(long)]
     postgres: Option<String>,
     /// The folder of the peers' scripts, segment.py and cluster.py: the segment bench runs beside them.
@@ -148,7 +148,9 @@ pub async fn run(options: Options) -> Result<()> {
         }
     }
     if wanted("snapshot") {
-        add(snapshot::run(&options).await?);
+        for place in profile::places(&options) {
+            add(snapshot::run(&options, &place).await?);
+        }
     }
     for part in segment::PARTS.iter().filter(|part| wanted("segment") || wanted(part)) {
         add(segment::run(part, &options).await?);

@@ -57,12 +57,12 @@ pub struct Place {
     /// A server on which databases may be made; none = SQLite files.
     postgres: Option<String>,
     /// For people.
-    name: &'static str,
+    pub(super) name: &'static str,
 }
 
 impl Place {
     /// The URL of a new and empty database; files lie in the folder.
-    async fn database(&self, folder: &Path, what: &str) -> Result<config::Database> {
+    pub(super) async fn database(&self, folder: &Path, what: &str) -> Result<config::Database> {
         let url = match &self.postgres {
             None => format!("sqlite://{}/{what}.db?mode=rwc", folder.display()),
             Some(server) => fresh(server, what).await?,
@@ -70,8 +70,8 @@ impl Place {
         Ok(config::Database { url, max_connections: 8 })
     }
 
-    /// Lets PostgreSQL have its log's files for writing them again, as it has after its first hours: it makes each anew
-    /// until then, which holds up who commits for 50 ms and more.
+    /// Lets PostgreSQL write the files of its log again, as one in use does: a new one makes each anew, which
+    /// holds up who commits for 50 ms and more.
     async fn settle(&self) -> Result<()> {
         if let Some(server) = &self.postgres {
             let db = connect(server).await?;

@@ -30,7 +30,7 @@ use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, errors::Parq
 use prost::Message as _;
 use sea_orm::{EntityTrait as _, IntoActiveModel as _};
 
-use super::{Options, Row, resident};
+use super::{Options, Row, profile::Place, resident};
 use crate::failure::{Failure, Result};
 
 /// Features of each customer.
@@ -42,12 +42,11 @@ const BARE: u32 = 131_072;
 const TENANT: &str = "bench";
 
 /// Measures on a store of its own.
-pub async fn run(options: &Options) -> Result<Vec<Row>> {
+pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
-    let url = format!("sqlite://{}/profile.db?mode=rwc", folder.path().display());
-    let db = Database::open::<Migrator>(&config::Database { url, max_connections: 4 }).await?;
+    let db = Database::open::<Migrator>(&place.database(folder.path(), "profile").await?).await?;
     let master_file = folder.path().join("master.key");
-    let keys = format!("sqlite://{}/keys.db?mode=rwc", folder.path().display());
+    let keys = place.database(folder.path(), "keys").await?.url;
     std::fs::write(&master_file, Masters::generate("bench"))?;
     let db = db.with_vault(Vault::open(&config::Keys { url: keys, master_file }).await?);
     let store = Store::new(db.clone());
@@ -77,7 +76,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
         return Err(Failure::new(format!("the snapshot has {} rows: {}", done.written_count, done.fault)));
     }
     let bare = bare(&bucket, options.customers.min(BARE), options.customers).await?;
-    let work = format!("snapshot of {} customers, 60 features", options.customers);
+    let work = format!("snapshot of {} customers, 60 features, {}", options.customers, place.name);
     Ok(vec![
         Row::rate(
             &format!("{work}, beside writing the columns from memory to the same folder"),
