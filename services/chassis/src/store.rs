@@ -27,6 +27,7 @@ use crate::{Error, Result, config, vault::Vault};
 
 mod checkpoint;
 mod collation;
+mod copy;
 pub mod lists;
 pub mod rows;
 mod scrub;
@@ -73,9 +74,14 @@ pub struct Store {
 impl Store {
     /// Connects, then brings the schema up to date, and lets leave the files what a crash kept there.
     pub async fn open<M: MigratorTrait>(config: &config::Database) -> Result<Self> {
+        Self::open_caching::<M>(config, CACHE.0).await
+    }
+
+    /// The same, where SQLite's connection that writes is told what to keep in memory.
+    pub(crate) async fn open_caching<M: MigratorTrait>(config: &config::Database, cache: &'static str) -> Result<Self> {
         let db = connect(config).await?;
         migrate::<M>(&db).await?;
-        let write = if is_file(&config.url) { connect_writer(config).await? } else { db.clone() };
+        let write = if is_file(&config.url) { connect_writer(config, cache).await? } else { db.clone() };
         let file = file(&db).await?;
         let store = Self { write, file, ..Self::new(db) };
         if store.is_postgres() {
@@ -208,8 +214,8 @@ pub async fn connect(config: &config::Database) -> Result<DatabaseConnection> {
 }
 
 /// Connects to the file once more: by one connection, for the one who writes.
-async fn connect_writer(config: &config::Database) -> Result<DatabaseConnection> {
-    connect_with(&config::Database { max_connections: 1, ..config.clone() }, CACHE.0).await
+async fn connect_writer(config: &config::Database, cache: &'static str) -> Result<DatabaseConnection> {
+    connect_with(&config::Database { max_connections: 1, ..config.clone() }, cache).await
 }
 
 fn is_file(url: &str) -> bool {

@@ -30,6 +30,7 @@ pub mod entity;
 pub mod envelope;
 pub mod master;
 mod migration;
+mod passing;
 mod rotate;
 
 pub use envelope::{Envelope, Enveloped, PLAIN, Rings, SEALED};
@@ -44,6 +45,11 @@ const FRESH: Duration = Duration::from_secs(30);
 const CHUNK: usize = 500;
 /// What a list of values is called, whose column both databases call column1.
 const WANTED: &str = "wanted";
+const COLUMNS: [entity::Column; 3] = [entity::Column::KeyId, entity::Column::MasterId, entity::Column::Wrapped];
+/// Those of them that are texts.
+const TEXTS: [&str; 2] = ["key_id", "master_id"];
+/// What the one who writes keeps of the database in memory: keys that are made at once lie together.
+const CACHE: &str = "-8192";
 /// Connections to the database of keys.
 const CONNECTIONS: u32 = 4;
 
@@ -70,7 +76,7 @@ impl Vault {
     pub async fn open(config: &config::Keys) -> Result<Self> {
         let masters = Masters::from_file(&config.master_file)?;
         let database = config::Database { url: config.url.clone(), max_connections: CONNECTIONS };
-        let store = Store::open::<migration::Migrator>(&database).await?;
+        let store = Store::open_caching::<migration::Migrator>(&database, CACHE).await?;
         let known = Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build();
         let vault = Self(Arc::new(Inner { store, masters, known }));
         vault.check_masters(&config.master_file).await?;
@@ -85,15 +91,6 @@ impl Vault {
             let read = self.read(self.0.store.read(), tenant, &missing).await?;
             self.remember(tenant, &read);
             found.extend(read);
-        }
-        Ok(found)
-    }
-
-    /// The same for who reads a whole table, each key of which is wanted once: none is sought in memory or kept there.
-    async fn keys_in_passing(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<Ring> {
-        let mut found = Ring::with_capacity(ids.len());
-        for ids in runs(&Vec::from_iter(ids.iter().copied())) {
-            found.extend(self.read(self.0.store.read(), tenant, &ids).await?);
         }
         Ok(found)
     }
@@ -169,19 +166,22 @@ impl Vault {
 
     /// Looks each of the keys up by itself: of an `IN` SQLite makes a table first.
     async fn read(&self, db: &impl ConnectionTrait, tenant: &str, ids: &[&str]) -> Result<Ring> {
-        let columns = [entity::Column::KeyId, entity::Column::MasterId, entity::Column::Wrapped];
         let of_tenant = Expr::col((entity::Entity, entity::Column::Tenant)).eq(tenant);
         let wanted = Expr::col((Alias::new(WANTED), Alias::new("column1")));
         let of_key = Expr::col((entity::Entity, entity::Column::KeyId)).eq(wanted);
         let mut select = Query::select();
         select
-            .columns(columns.map(|column| (entity::Entity, column)))
+            .columns(COLUMNS.map(|column| (entity::Entity, column)))
             .from_values(ids.iter().copied(), Alias::new(WANTED))
             .join(JoinType::InnerJoin, entity::Entity, of_tenant.and(of_key));
-        let lists = lists::read(db, select, ["key_id", "master_id"], Some("wrapped")).await?;
-        let rows = lists.rows()?;
+        let lists = lists::read(db, select, TEXTS, Some("wrapped")).await?;
+        self.unwrap(tenant, &lists.rows()?).await
+    }
+
+    /// Unwraps keys as they were read: by id and master.
+    async fn unwrap(&self, tenant: &str, rows: &[([&str; 2], &[u8])]) -> Result<Ring> {
         let mut found = Ring::with_capacity(rows.len());
-        for ([id, master_id], wrapped) in rows {
+        for &([id, master_id], wrapped) in rows {
             // A run's last id comes again for each place that it fills.
             if !found.contains_key(id) {
                 let key = self.0.masters.unwrap(master_id, bound(tenant, id), wrapped).await?;

@@ -24,14 +24,16 @@ mod wire;
 
 pub use columns::{Columns, Row};
 
-/// The values of a part, about 16 MB of numbers before they are compressed: one is filled while another is closed.
-const PART_VALUES: usize = 2_000_000;
+/// The values of a part, about 12 MB of numbers before they are compressed: one is filled while another is closed.
+const PART_VALUES: usize = 6 * WRITE_VALUES;
 /// The fewest and the most rows of a part.
 const PART_ROWS: (usize, usize) = (4_096, 131_072);
 /// The values that are read at once: half a millisecond's work.
 const PAGE_VALUES: usize = 33_000;
 /// The fewest and the most rows that are read at once.
 const PAGE_ROWS: (usize, usize) = (50, 500);
+/// The most rows that are read at once where that costs less.
+const READ_ROWS: usize = 4_000;
 /// The values that are written at once, 2 MB of numbers: what a column has seen so far is fetched into the processor's caches
 /// for each time that something is added to it, which takes a third of the writing where it is done for each page.
 const WRITE_VALUES: usize = 262_144;
@@ -76,6 +78,11 @@ impl Table {
     /// The rows that are read at once, so that it takes no longer however many features there are.
     pub fn rows_a_page(&self) -> usize {
         (PAGE_VALUES / self.schema.fields().len()).clamp(PAGE_ROWS.0, PAGE_ROWS.1)
+    }
+
+    /// The rows that are read at once where reading costs less the more they are: as many as are written at once.
+    pub fn rows_a_read(&self) -> usize {
+        self.rows_a_write().clamp(PAGE_ROWS.0, READ_ROWS)
     }
 
     /// The rows that are written at once.

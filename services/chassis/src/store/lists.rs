@@ -3,19 +3,27 @@
 
 use std::{fmt, str::FromStr};
 
+use bytes::Bytes;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult as _, Iden as _,
-    Iterable as _, ModelTrait as _, TryIntoModel, Value,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait,
+    FromQueryResult as _, Iden as _, Iterable as _, ModelTrait as _, TryIntoModel, Value,
     sea_query::{Alias, ArrayType, Expr, Query, SelectStatement},
 };
 
+use super::copy;
 use crate::{Error, Result};
 
 /// What stands between the values of a list: no text that is kept holds control characters.
 const BETWEEN: char = '\n';
 
 /// Rows as lists: `N` columns as texts, and one of bytes. They are never shown.
-pub struct Lists<const N: usize>(Columns);
+pub struct Lists<const N: usize>(Read);
+
+enum Read {
+    Columns(Columns),
+    /// Rows of texts, and after them the bytes, if any were wanted.
+    Rows(Vec<Bytes>),
+}
 
 /// Reads the rows that a statement selects: the texts or numbers of some of its columns, and the bytes of another, if any
 /// are wanted. A null is an empty text, but may not be among the bytes. They keep the statement's order if it has a limit;
@@ -29,7 +37,28 @@ pub async fn read<const N: usize>(
     texts: [&str; N],
     bytes: Option<&str>,
 ) -> Result<Lists<N>> {
-    Ok(Lists(columns(db, rows, &texts, bytes.as_slice()).await?))
+    Ok(Lists(Read::Columns(columns(db, rows, &texts, bytes.as_slice()).await?)))
+}
+
+/// The same for who reads a whole table, a page of large rows at a time: PostgreSQL's come as they are, since it gathers
+/// lists by copying what is in them twice. A text of theirs may have two lines.
+///
+/// # Errors
+/// Those of [`read`].
+pub async fn copy<const N: usize>(
+    db: &DatabaseConnection,
+    rows: SelectStatement,
+    texts: [&str; N],
+    bytes: Option<&str>,
+) -> Result<Lists<N>> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return read(db, rows, texts, bytes).await;
+    }
+    let mut select = Query::select();
+    let texts = texts.iter().map(|column| format!(r#"CAST("{column}" AS text)"#));
+    let columns = texts.chain(bytes.map(|column| format!(r#""{column}""#)));
+    select.exprs(columns.map(Expr::cust)).from_subquery(rows, Alias::new("listed"));
+    Ok(Lists(Read::Rows(copy::rows(db, &select).await?)))
 }
 
 impl<const N: usize> fmt::Debug for Lists<N> {
@@ -44,13 +73,25 @@ impl<const N: usize> Lists<N> {
     /// # Errors
     /// Internal, if values do not belong together: a text has a line's end in it.
     pub fn rows(&self) -> Result<Vec<([&str; N], &[u8])>> {
-        let (texts, bytes) = (self.0.texts()?, self.0.bytes()?);
-        let row = |row: usize| {
-            let bytes = bytes.first().map_or(&[][..], |bytes| bytes[row]);
-            (std::array::from_fn(|column| texts[column][row]), bytes)
-        };
-        Ok((0..self.0.rows).map(row).collect())
+        match &self.0 {
+            Read::Columns(columns) => columns.rows(),
+            Read::Rows(rows) => rows.iter().map(|row| values(row)).collect(),
+        }
     }
+}
+
+/// The values of a row that was copied.
+fn values<const N: usize>(row: &[u8]) -> Result<([&str; N], &[u8])> {
+    let (mut place, mut texts, mut bytes) = (0, [&[][..]; N], &[][..]);
+    copy::fields(row, |value| {
+        *texts.get_mut(place).unwrap_or(&mut bytes) = value.unwrap_or_default();
+        place += 1;
+    });
+    let texts = texts.map(str::from_utf8);
+    if texts.iter().any(Result::is_err) {
+        return Err(broken());
+    }
+    Ok((texts.map(Result::unwrap_or_default), bytes))
 }
 
 /// Reads the rows of a table that a statement selects whole, in its order: as lists where that costs less. PostgreSQL's
@@ -147,6 +188,15 @@ async fn columns(
 }
 
 impl Columns {
+    fn rows<const N: usize>(&self) -> Result<Vec<([&str; N], &[u8])>> {
+        let (texts, bytes) = (self.texts()?, self.bytes()?);
+        let row = |row: usize| {
+            let bytes = bytes.first().map_or(&[][..], |bytes| bytes[row]);
+            (std::array::from_fn(|column| texts[column][row]), bytes)
+        };
+        Ok((0..self.rows).map(row).collect())
+    }
+
     fn texts(&self) -> Result<Vec<Vec<&str>>> {
         self.texts.iter().map(|texts| self.split(texts)).collect()
     }

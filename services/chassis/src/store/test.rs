@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -91,18 +91,24 @@ pub fn write_statements(file: &Path) {
 static STATEMENTS: OnceLock<Mutex<(File, HashSet<String>)>> = OnceLock::new();
 
 pub(super) fn listen(db: &mut DatabaseConnection) {
-    let Some(statements) = STATEMENTS.get() else { return };
+    if STATEMENTS.get().is_none() {
+        return;
+    }
     db.set_metric_callback(|info| {
-        if info.failed {
-            return;
-        }
-        let shape = info.statement.sql.chars().filter(|c| !c.is_ascii_digit() && !"$?(), ".contains(*c)).collect();
-        let mut statements = statements.lock().unwrap_or_else(PoisonError::into_inner);
-        if statements.1.insert(shape) {
-            let line = info.statement.to_string().replace('\n', " ");
-            writeln!(statements.0, "{line}").expect("the file can be written");
+        if !info.failed {
+            note(info.statement);
         }
     });
+}
+
+pub(super) fn note(statement: &Statement) {
+    let Some(statements) = STATEMENTS.get() else { return };
+    let shape = statement.sql.chars().filter(|c| !c.is_ascii_digit() && !"$?(), ".contains(*c)).collect();
+    let mut statements = statements.lock().unwrap_or_else(PoisonError::into_inner);
+    if statements.1.insert(shape) {
+        let line = statement.to_string().replace('\n', " ");
+        writeln!(statements.0, "{line}").expect("the file can be written");
+    }
 }
 
 /// Fresh keys in memory, under a master key that the tests of a machine share.

@@ -51,14 +51,12 @@ impl Vault {
 
     /// Opens the rows whose keys there are, and leaves the others out: what was erased is as if it were not there.
     pub async fn unseal_known<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
-        let rings = self.rings(&rows, Keys::Known).await?;
-        unseal_known(&rings, rows)
+        self.rings(&rows, Keys::Known).await?.unseal_known(rows)
     }
 
-    /// The same for who reads a whole table: keys are neither sought in memory nor kept there.
-    pub async fn unseal_in_passing<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
-        let rings = self.rings(&rows, Keys::InPassing).await?;
-        unseal_known(&rings, rows)
+    /// The keys to open rows with, for who reads a whole table: they are neither sought in memory nor kept there.
+    pub async fn rings_in_passing<R: Enveloped>(&self, rows: &[R]) -> Result<Rings> {
+        self.rings(rows, Keys::InPassing).await
     }
 
     /// Opens rows and keeps those whose keys are gone with nothing in them: for lists, which go on after their last row.
@@ -142,16 +140,17 @@ impl Rings {
         }
         Ok(rows)
     }
-}
 
-fn unseal_known<R: Enveloped>(rings: &Rings, rows: Vec<R>) -> Result<Vec<R>> {
-    let mut opened = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        if unseal(rings, &mut row)? {
-            opened.push(row);
+    /// Opens rows as [`Vault::unseal_known`] does.
+    pub fn unseal_known<R: Enveloped>(&self, rows: Vec<R>) -> Result<Vec<R>> {
+        let mut opened = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            if unseal(self, &mut row)? {
+                opened.push(row);
+            }
         }
+        Ok(opened)
     }
-    Ok(opened)
 }
 
 /// Opens a row's envelopes; false if its key is gone.

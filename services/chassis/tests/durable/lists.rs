@@ -1,13 +1,15 @@
 //! Reading many rows as lists: all of them, in their order, with whatever is in them.
 
+use std::time::Duration;
+
 use huan_chassis::store::{
     lists,
     rows::{Conflict, write},
     test,
 };
 use sea_orm::{
-    ConnectionTrait as _, EntityTrait as _, Order, QueryOrder as _, QueryTrait as _, Schema,
-    sea_query::{Query, SelectStatement},
+    ConnectionTrait as _, DbBackend, EntityTrait as _, Order, QueryOrder as _, QueryTrait as _, Schema,
+    sea_query::{Expr, Query, SelectStatement},
 };
 
 use crate::bench::Migrator;
@@ -73,6 +75,10 @@ async fn rows_come_as_lists_in_their_order() {
         let ids = rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>();
         let expected: Vec<_> = rows.iter().zip(&ids).map(|(row, id)| ([row.text.as_str(), id], &[][..])).collect();
         assert_eq!(texts.rows().unwrap(), expected);
+        let copied = lists::copy(store.read(), ordered(Order::Asc), ["id", "text"], Some("bytes")).await.unwrap();
+        assert_eq!(copied.rows().unwrap().into_iter().map(model).collect::<Vec<_>>(), rows);
+        let texts = lists::copy(store.read(), ordered(Order::Asc), ["text", "id"], None).await.unwrap();
+        assert_eq!(texts.rows().unwrap(), expected);
         let lists = list(Order::Desc).await;
         assert_eq!(lists.rows().unwrap().into_iter().rev().map(model).collect::<Vec<_>>(), rows);
     })
@@ -132,6 +138,32 @@ async fn a_table_is_read_whole_with_its_nulls() {
         assert_eq!(all(Order::Asc).await, rows);
         rows.reverse();
         assert_eq!(all(Order::Desc).await, rows);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_waited_for_leaves_nothing_to_the_next_query() {
+    test::each(Migrator, async |store| {
+        let numbers = |count: i64| {
+            let mut select = Query::select();
+            match store.read().get_database_backend() {
+                DbBackend::Postgres => select.expr_as(Expr::cust(format!("generate_series(1, {count})")), "number"),
+                _ => select.expr_as(count, "number"),
+            };
+            select
+        };
+        let copy = |count| lists::copy(store.read(), numbers(count), ["number"], None);
+        for wait in 0..40 {
+            // Given up sooner or later.
+            let _ = tokio::time::timeout(Duration::from_micros(wait * 100), copy(20_000)).await;
+            let lists = lists::read(store.read(), numbers(1), ["number"], None).await.unwrap();
+            assert_eq!(lists.rows().unwrap(), [(["1"], &[][..])]);
+        }
+        let mut fault = Query::select();
+        fault.expr_as(Expr::cust("no_such_column"), "number");
+        assert!(lists::copy(store.read(), fault, ["number"], None).await.is_err());
+        assert_eq!(copy(1).await.unwrap().rows().unwrap().len(), 1);
     })
     .await;
 }

@@ -188,3 +188,33 @@ async fn a_destroyed_key_erases_what_it_sealed() {
     assert!(matches!(vault.unseal(sealed.clone()).await, Err(Error::Erased { what: "note" })));
     assert_eq!(vault.unseal_known(sealed).await.unwrap(), plain[1..]);
 }
+
+#[tokio::test]
+async fn who_reads_a_whole_table_finds_the_keys_that_there_are() {
+    for (_folder, keys) in places().await {
+        let vault = Vault::open(&keys).await.unwrap();
+        // Made at once, of which some are wanted; others by themselves, one of them alike; one that was never made.
+        let alike: Vec<String> = (0..700).map(|n| format!("alike-alike-{:04}", n * 9 % 700)).collect();
+        let single = ["alike-other-1", "b", "乙乙乙乙乙"].map(str::to_owned);
+        let ids: Vec<&str> = alike.iter().chain(&single).map(String::as_str).collect();
+        let sealed = ids.iter().enumerate().map(|(n, id)| note(&format!("C-{n}"), id, &format!("note {n}"))).collect();
+        let mut sealed = vault.seal(sealed).await.unwrap();
+        for gone in ["alike-alike-0007", "alike-alike-0699", "b"] {
+            vault.destroy("bank", gone).await.unwrap();
+        }
+        sealed.push(Note { key_id: "never".to_owned(), ..sealed[0].clone() });
+        for step in [1, 2, 50] {
+            let wanted: Vec<Note> = sealed.iter().rev().step_by(step).cloned().collect();
+            let opened = vault.rings_in_passing(&wanted).await.unwrap().unseal_known(wanted.clone()).unwrap();
+            let gone =
+                |note: &&Note| ["alike-alike-0007", "alike-alike-0699", "b", "never"].contains(&note.key_id.as_str());
+            let left: Vec<Note> = wanted.iter().filter(|note| !gone(note)).cloned().collect();
+            assert!(step > 1 || left.len() == wanted.len() - 4);
+            assert_eq!(opened.len(), left.len());
+            for (opened, sealed) in opened.iter().zip(&left) {
+                assert_eq!((&opened.customer_id, opened.format), (&sealed.customer_id, PLAIN));
+                assert_eq!(opened.payload, format!("note {}", &opened.customer_id[2..]).as_bytes());
+            }
+        }
+    }
+}

@@ -72,7 +72,7 @@ impl Place {
 
     /// Lets PostgreSQL write the files of its log again, as one in use does: a new one makes each anew, which
     /// holds up who commits for 50 ms and more.
-    async fn settle(&self) -> Result<()> {
+    pub(super) async fn settle(&self) -> Result<()> {
         if let Some(server) = &self.postgres {
             let db = connect(server).await?;
             db.execute_unprepared("CHECKPOINT").await.map_err(huan_chassis::Error::from)?;

@@ -28,7 +28,7 @@ use huan_proto::{
 };
 use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, errors::ParquetError};
 use prost::Message as _;
-use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use sea_orm::{ConnectionTrait as _, DbBackend, EntityTrait as _, IntoActiveModel as _};
 
 use super::{Options, Row, profile::Place, resident};
 use crate::failure::{Failure, Result};
@@ -56,6 +56,7 @@ pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
     };
     store.create_tenant(convert::tenant::create(tenant, TENANT)?).await?;
     fill(&db, options.customers).await?;
+    settle(&db, place).await?;
 
     let config: huan_profile::Config = config::load(huan_profile::NAME, huan_profile::DEFAULTS, None)?;
     let root = folder.path().join("snapshots").display().to_string();
@@ -87,6 +88,15 @@ pub async fn run(options: &Options, place: &Place) -> Result<Vec<Row>> {
         ),
         Row::time(&format!("{work}: memory of the process beside 500 MB"), "MB", memory, 500.0, 1.0),
     ])
+}
+
+/// Lets PostgreSQL do what it would do beside the snapshot just because everything is new to it: as in a database in use,
+/// its rows are known to be committed and no vacuum is due.
+async fn settle(db: &Database, place: &Place) -> Result<()> {
+    if db.read().get_database_backend() == DbBackend::Postgres {
+        db.read().execute_unprepared("VACUUM ANALYZE").await.map_err(huan_chassis::Error::from)?;
+    }
+    place.settle().await
 }
 
 /// Columns as they lie in memory, written as a file, again and again until as many rows are written as a snapshot has.

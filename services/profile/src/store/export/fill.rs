@@ -7,7 +7,6 @@ use object_store::PutPayload;
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 use tokio::{
-    runtime::Handle,
     sync::oneshot::{self, error::TryRecvError},
     task::spawn_blocking,
 };
@@ -62,12 +61,11 @@ fn fill(table: &Table, mut pages: Pages, mut dropped: oneshot::Receiver<()>) -> 
     let mut part = Part::new(table).map_err(broken)?;
     let (mut ends, mut row_count) = (None, 0);
     let (mut waiting, mut written) = (Vec::new(), 0);
-    while row_count + table.rows_a_page() <= table.rows_a_part()
+    while row_count + pages.rows <= table.rows_a_part()
         && dropped.try_recv() == Err(TryRecvError::Empty)
-        && let Some(page) = pages.blocking_recv()
+        && let Some(page) = pages.next()
     {
-        let page = Handle::current().block_on(page).map_err(|error| Error::Internal(error.to_string()))??;
-        let Some(Page { columns, ends: (first, last) }) = page else { continue };
+        let Some(Page { columns, ends: (first, last) }) = page? else { continue };
         row_count += columns.num_rows();
         ends = Some((ends.map_or(first, |(first, _)| first), last));
         waiting.push(columns);

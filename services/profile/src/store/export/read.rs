@@ -1,7 +1,7 @@
 //! Reading customers and their vectors in the order of their numbers, some pages ahead of whoever writes them. Each page
 //! is made columns by a task of its own: whoever writes those works alone, and is what all others wait for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use huan_chassis::{
@@ -11,6 +11,7 @@ use huan_chassis::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use tokio::{
+    runtime::Handle,
     sync::mpsc,
     task::{JoinHandle, yield_now},
 };
@@ -24,13 +25,13 @@ use crate::{
     },
 };
 
-/// Pages that wait for whoever writes them: as many rows as are written at once come while those before them are written.
-const AHEAD: usize = 16;
+/// How many times over as many rows as are written at once are read ahead: some come while those before them are written.
+const AHEAD: usize = 2;
 
 /// A customer as it is read.
 #[derive(Debug)]
 struct Read {
-    tenant: String,
+    tenant: Arc<str>,
     customer_id: String,
     customer_key: String,
     customer_type: i32,
@@ -66,17 +67,31 @@ pub struct Page {
 }
 
 /// Pages of customers, which may be none who are left.
-pub type Pages = mpsc::Receiver<JoinHandle<Result<Option<Page>>>>;
+#[derive(Debug)]
+pub struct Pages {
+    /// The most rows of a page.
+    pub rows: usize,
+    pages: mpsc::Receiver<JoinHandle<Result<Option<Page>>>>,
+}
+
+impl Pages {
+    /// The next page; none at the end. Not for those who are asynchronous.
+    pub fn next(&mut self) -> Option<Result<Option<Page>>> {
+        let page = Handle::current().block_on(self.pages.blocking_recv()?);
+        Some(page.unwrap_or_else(|error| Err(Error::Internal(error.to_string()))))
+    }
+}
 
 /// Reads the customers with a vector after one: a page is read while those before it become columns. It ends with them,
 /// with an error, or when nobody wants more.
 pub fn ahead(store: &Store, table: &Table, tenant: &str, after: &str) -> Pages {
-    let (pages, received) = mpsc::channel(AHEAD);
+    let rows = if store.db.has_one_writer() { table.rows_a_page() } else { table.rows_a_read() };
+    let (sender, pages) = mpsc::channel((AHEAD * table.rows_a_write() / rows).max(1));
     let (store, table) = (store.clone(), Arc::new(table.clone()));
-    let (tenant, mut after) = (tenant.to_owned(), after.to_owned());
+    let (tenant, mut after) = (Arc::from(tenant), after.to_owned());
     tokio::spawn(async move {
         loop {
-            let read = match read(&store, &tenant, &after, table.rows_a_page()).await {
+            let read = match read(&store, &table, &tenant, &after, rows).await {
                 Ok(None) => return,
                 Ok(Some((sealed, last))) => {
                     after = last;
@@ -86,30 +101,39 @@ pub fn ahead(store: &Store, table: &Table, tenant: &str, after: &str) -> Pages {
             };
             let goes_on = read.is_ok();
             let (store, table) = (store.clone(), table.clone());
-            let page = tokio::spawn(async move {
-                let opened = store.db.vault()?.unseal_in_passing(read?).await?;
-                // Half a millisecond's work each: others take their turn between.
-                yield_now().await;
-                columns(&table, opened)
-            });
-            if pages.send(page).await.is_err() || !goes_on {
+            let page = tokio::spawn(async move { columns(&table, open(&store, &table, read?).await?).await });
+            if sender.send(page).await.is_err() || !goes_on {
                 return;
             }
         }
     });
-    received
+    Pages { rows, pages }
+}
+
+/// Opens customers' vectors, as many at a time as are half a millisecond's work: others take their turn between. Those whose keys are gone are left out.
+async fn open(store: &Store, table: &Table, sealed: Vec<Read>) -> Result<Vec<Read>> {
+    let rings = store.db.vault()?.rings_in_passing(&sealed).await?;
+    let (mut sealed, mut opened) = (sealed.into_iter(), Vec::new());
+    while sealed.len() > 0 {
+        opened.extend(rings.unseal_known(sealed.by_ref().take(table.rows_a_page()).collect())?);
+        yield_now().await;
+    }
+    Ok(opened)
 }
 
 /// Customers as columns; none if there are none.
-fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
+async fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
     let (Some(first), Some(last)) = (customers.first(), customers.last()) else { return Ok(None) };
     let ends = (first.customer_id.clone(), last.customer_id.clone());
     let mut columns = Columns::new(table, customers.len());
-    for read in &customers {
-        let Read { customer_id, customer_key, customer_type, owner_path, payload, .. } = read;
-        let vector = envelope::plain(read.format, payload)?;
-        let row = Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector };
-        columns.add(&row).ok_or_else(|| Error::Internal("broken envelope: no vector".to_owned()))?;
+    for some in customers.chunks(table.rows_a_page()) {
+        for read in some {
+            let Read { customer_id, customer_key, customer_type, owner_path, payload, .. } = read;
+            let vector = envelope::plain(read.format, payload)?;
+            let row = Row { customer_id, customer_key, customer_type: *customer_type, owner_path, vector };
+            columns.add(&row).ok_or_else(|| Error::Internal("broken envelope: no vector".to_owned()))?;
+        }
+        yield_now().await;
     }
     let columns = columns.finish().map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Some(Page { columns, ends }))
@@ -117,33 +141,38 @@ fn columns(table: &Table, customers: Vec<Read>) -> Result<Option<Page>> {
 
 /// The next customers after one, and the last of them; none at the end. Those without a vector are left out. Both tables are
 /// read by ranges of the same key: a join would seek each customer's vector.
-async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<Option<(Vec<Read>, String)>> {
-    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(tenant)).select_only();
+async fn read(
+    store: &Store,
+    table: &Table,
+    tenant: &Arc<str>,
+    after: &str,
+    rows: usize,
+) -> Result<Option<(Vec<Read>, String)>> {
+    let query = customer::Entity::find().filter(customer::Column::Tenant.eq(&**tenant)).select_only();
     let query = query.filter(customer::Column::CustomerId.gt(after)).order_by_asc(customer::Column::CustomerId);
     let query = query.column(customer::Column::CustomerId).column(customer::Column::CustomerKey);
     let query = query.column(customer::Column::CustomerType).column(customer::Column::OwnerPath);
     let texts = ["customer_id", "customer_key", "customer_type", "owner_path"];
-    let customers = lists::read(store.db.read(), query.limit(rows as u64).into_query(), texts, None).await?;
+    let customers = lists::copy(store.db.read(), query.limit(rows as u64).into_query(), texts, None).await?;
     let customers = customers.rows()?;
     let Some(([last, ..], _)) = customers.last() else { return Ok(None) };
 
-    let query = vector::Entity::find().filter(vector::Column::Tenant.eq(tenant)).select_only();
+    let query = vector::Entity::find().filter(vector::Column::Tenant.eq(&**tenant)).select_only();
     let query = query.filter(vector::Column::CustomerId.gt(after)).filter(vector::Column::CustomerId.lte(*last));
-    let query = query
-        .column(vector::Column::CustomerId)
-        .column(vector::Column::Format)
-        .column(vector::Column::Payload)
-        .into_query();
-    let vectors = lists::read(store.db.read(), query, ["customer_id", "format"], Some("payload")).await?;
-    // By name, since PostgreSQL may gather a range in any order where nothing limits it.
-    let mut vectors: HashMap<&str, _> =
-        vectors.rows()?.into_iter().map(|([id, format], payload)| (id, (format, payload))).collect();
+    let query = query.column(vector::Column::CustomerId).column(vector::Column::Format);
+    let query = query.column(vector::Column::Payload).into_query();
+    let vectors = lists::copy(store.db.read(), query, ["customer_id", "format"], Some("payload")).await?;
+    // A range without a limit may come in any order.
+    let mut vectors = vectors.rows()?;
+    vectors.sort_unstable_by_key(|([id, _], _)| *id);
+    let mut vectors = vectors.into_iter().peekable();
 
     let mut read = Vec::with_capacity(customers.len());
     for ([customer_id, customer_key, customer_type, owner_path], _) in &customers {
-        let Some((format, payload)) = vectors.remove(customer_id) else { continue };
+        while vectors.next_if(|([id, _], _)| id < customer_id).is_some() {}
+        let Some(([_, format], payload)) = vectors.next_if(|([id, _], _)| id == customer_id) else { continue };
         read.push(Read {
-            tenant: tenant.to_owned(),
+            tenant: tenant.clone(),
             customer_id: (*customer_id).to_owned(),
             customer_key: (*customer_key).to_owned(),
             customer_type: lists::number(customer_type)?,
@@ -151,6 +180,9 @@ async fn read(store: &Store, tenant: &str, after: &str, rows: usize) -> Result<O
             format: lists::number(format)?,
             payload: payload.to_vec(),
         });
+        if read.len().is_multiple_of(table.rows_a_page()) {
+            yield_now().await;
+        }
     }
     Ok(Some((read, (*last).to_owned())))
 }
