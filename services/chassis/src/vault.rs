@@ -12,8 +12,8 @@ use std::{
 
 use moka::sync::Cache;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, IntoActiveModel as _, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Alias, Expr, OnConflict, Query},
 };
 
@@ -30,11 +30,13 @@ pub mod entity;
 pub mod envelope;
 pub mod master;
 mod migration;
+mod new_keys;
 mod passing;
 mod rotate;
 
 pub use envelope::{Envelope, Enveloped, PLAIN, Rings, SEALED};
 pub use master::Masters;
+pub use new_keys::NewKeys;
 
 /// Keys held in memory, some 250 bytes each.
 const REMEMBERED: u64 = 100_000;
@@ -104,11 +106,6 @@ impl Vault {
         Ok(found)
     }
 
-    /// Makes the keys of new customers, of whom nobody has sought any: none is sought first, which [`Vault::make`] does.
-    pub async fn make_new(&self, tenant: &str, ids: &BTreeSet<&str>) -> Result<()> {
-        self.insert(tenant, &Vec::from_iter(ids.iter().copied())).await.map(drop)
-    }
-
     /// Makes keys, unless another replica has made them since.
     async fn insert(&self, tenant: &str, missing: &[&str]) -> Result<Ring> {
         let mut new = Ring::with_capacity(missing.len());
@@ -121,7 +118,7 @@ impl Vault {
             let mut made = Ring::with_capacity(missing.len());
             for id in missing {
                 let key = DataKey::generate();
-                rows.push(self.new_row(tenant, id, &key).await?);
+                rows.push(self.new_row(tenant, id, &key).await?.into_active_model());
                 made.insert((*id).to_owned(), key);
             }
             let key = [entity::Column::Tenant, entity::Column::KeyId];
@@ -191,14 +188,14 @@ impl Vault {
         Ok(found)
     }
 
-    async fn new_row(&self, tenant: &str, id: &str, key: &DataKey) -> Result<entity::ActiveModel> {
+    async fn new_row(&self, tenant: &str, id: &str, key: &DataKey) -> Result<entity::Model> {
         let (master_id, wrapped) = self.0.masters.wrap(bound(tenant, id), key).await?;
-        Ok(entity::ActiveModel {
-            tenant: Set(tenant.to_owned()),
-            key_id: Set(id.to_owned()),
-            master_id: Set(master_id),
-            wrapped: Set(wrapped),
-            create_time: Set(micros(system_now())),
+        Ok(entity::Model {
+            tenant: tenant.to_owned(),
+            key_id: id.to_owned(),
+            master_id,
+            wrapped,
+            create_time: micros(system_now()),
         })
     }
 

@@ -120,7 +120,7 @@ enum Keys {
 
 /// The keys of some rows, by tenant.
 #[derive(Debug)]
-pub struct Rings(BTreeMap<String, Ring>);
+pub struct Rings(pub(super) BTreeMap<String, Ring>);
 
 impl Rings {
     /// Seals rows as [`Vault::seal`] does, if all their keys are here. Errors: internal.

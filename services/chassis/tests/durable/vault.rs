@@ -114,6 +114,33 @@ async fn vaults_that_make_one_key_at_once_agree() {
 }
 
 #[tokio::test]
+async fn keys_of_new_customers_seal_before_they_are_written() {
+    for (_folder, keys) in places().await {
+        let vault = Vault::open(&keys).await.unwrap();
+        vault.make("bank", &ids(&["old"])).await.unwrap();
+        let plain = vec![note("1", "new", "one"), note("2", "old", "two"), note("3", "other", "three")];
+        let new = vault.draw_new("bank", &ids(&["new", "newer"])).await.unwrap();
+        let sealed = new.rings_to_seal(&plain).await.unwrap().seal(plain.clone()).unwrap();
+
+        // Until then nobody opens what they sealed, here as elsewhere.
+        let others = [&plain[1], &plain[2]];
+        assert_eq!(vault.unseal_known(sealed.clone()).await.unwrap().iter().collect::<Vec<_>>(), others);
+        new.write().await.unwrap();
+        for vault in [vault.clone(), Vault::open(&keys).await.unwrap()] {
+            assert_eq!(vault.unseal(sealed.clone()).await.unwrap(), plain);
+            assert_eq!(vault.keys("bank", &ids(&["new", "newer"])).await.unwrap().len(), 2);
+        }
+
+        // An id that was used keeps its key, and none of those that came with it is written.
+        let again = vault.draw_new("bank", &ids(&["newest", "old"])).await.unwrap();
+        again.write().await.unwrap_err();
+        assert_eq!(vault.unseal(sealed).await.unwrap(), plain);
+        assert!(vault.keys("bank", &ids(&["newest"])).await.unwrap().is_empty());
+        vault.draw_new("bank", &BTreeSet::new()).await.unwrap().write().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn keys_move_to_the_newest_master_and_the_old_one_can_go() {
     for (_folder, keys) in places().await {
         let made = Vault::open(&keys).await.unwrap().make("bank", &ids(&["a", "b"])).await.unwrap();

@@ -19,7 +19,7 @@ use super::{
     Store, consent, customer,
     entity::{bulk_load, relation},
     proposal,
-    seal::{key_ids, name_keys, upsert_sealed, write_sealed},
+    seal::{key_ids, name_keys, upsert_with, write_sealed},
     tenant::View,
     upsert, vector,
 };
@@ -125,23 +125,20 @@ async fn write(tx: &Tx, view: &View, stage: Stage<'_>) -> Result<()> {
     let keys = key_ids(&changes.touched);
     name_keys(&mut changes.holdings, &keys);
     let new_keys = changes.new_keys.iter().map(String::as_str).collect();
-    let made = tx.vault()?.make_new(&view.tenant, &new_keys);
+    let new_keys = tx.vault()?.draw_new(&view.tenant, &new_keys).await?;
     let renewed = proposal::renew(tx, view, &changes.customers);
-    let customers = upsert_sealed(tx, changes.customers.clone());
-    let holdings = upsert_sealed(tx, changes.holdings);
-    // What is joined is made ready by one while the database is at the other's.
+    let customers = upsert_with(tx, changes.customers.clone(), &new_keys);
+    let holdings = upsert_with(tx, changes.holdings, &new_keys);
+    // What is joined is made ready by one while the database is at the other's. Keys are another database's.
     if tx.get_database_backend() == DbBackend::Sqlite {
-        // The keys are another database's, which need not be waited for here.
-        let sealed = async {
-            made.await?;
-            try_join!(customers, holdings)
-        };
-        try_join!(renewed, sealed)?;
+        try_join!(new_keys.write(), renewed, customers, holdings)?;
     } else {
         // Who else writes the same new customer is waited for before it is looked up what they are found by.
-        made.await?;
-        customers.await?;
-        try_join!(renewed, holdings)?;
+        let written = async {
+            customers.await?;
+            try_join!(renewed, holdings)
+        };
+        try_join!(new_keys.write(), written)?;
     }
     super::tag::write(tx, view, changes.tags).await?;
     write_sealed(tx, changes.identities, Conflict::Leave).await?;

@@ -12,7 +12,7 @@ use huan_chassis::{
         Tx,
         rows::{self, Conflict, runs},
     },
-    vault::{Envelope, Enveloped},
+    vault::{Envelope, Enveloped, NewKeys},
 };
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
@@ -36,6 +36,17 @@ where
     A: ActiveModelTrait + Send,
 {
     write_sealed(tx, rows, Conflict::Replace).await
+}
+
+/// Does the same with rows of new customers among them, whose keys may be written meanwhile.
+pub async fn upsert_with<R, A>(tx: &Tx, mut rows: Vec<R>, new_keys: &NewKeys) -> Result<()>
+where
+    R: Enveloped + IntoActiveModel<A> + Send,
+    A: ActiveModelTrait + Send,
+{
+    name_missing(tx, &mut rows).await?;
+    let rings = new_keys.rings_to_seal(&rows).await?;
+    rows::write_made(tx, rows, Conflict::Replace, |rows| rings.seal(rows)).await
 }
 
 /// Seals rows and writes them: some are sealed while the database writes those before them.
